@@ -1,0 +1,9 @@
+/** Tests run as compiled: what is tested is what is shipped. @type {import("jest").Config} */
+export default {
+  testMatch: ["<rootDir>/{libs,services,apps}/*/dist/**/*.test.js", "<rootDir>/tests/dist/**/*.test.js"],
+  modulePathIgnorePatterns: ["<rootDir>/\\.sluice"],
+  transform: {},
+  testEnvironment: "node",
+  testTimeout: 120_000,
+  maxWorkers: 2,
+};

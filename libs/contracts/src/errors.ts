@@ -1,0 +1,302 @@
+/**
+ * Every failure has a code. Messages and advice are static: nothing of a document is ever in them.
+ *
+ * `permanent`  a dead letter at once
+ * `transient`  tried again with backoff, a dead letter when the attempts are used up
+ * `outage`     somebody else's trouble: the ingestion waits, costs no attempt and gets no dead letter
+ * `request`    the caller's mistake; never on an ingestion
+ */
+export type FailureKind = "permanent" | "transient" | "outage" | "request";
+
+interface CodeEntry {
+  kind: FailureKind;
+  /** What happened, one sentence for people. */
+  title: string;
+  /** What to do now. */
+  advice: string;
+  /** HTTP status where the code is answered to a request. */
+  status?: number;
+  /** Overrides the queue's attempts for this code. */
+  attempts?: number;
+}
+
+const table = {
+  // documents
+  document_encrypted: {
+    kind: "permanent",
+    title: "The document is protected by a password.",
+    advice: "Send a copy without the password.",
+  },
+  document_corrupt: {
+    kind: "permanent",
+    title: "The document is damaged and can't be read.",
+    advice: "Export or scan it again and send the new file.",
+  },
+  document_empty: {
+    kind: "permanent",
+    title: "The document holds no text.",
+    advice: "Check that the right file was sent.",
+  },
+  document_type_unsupported: {
+    kind: "permanent",
+    title: "The document's content is of a kind that can't be read.",
+    advice: "Convert it to one of the supported types.",
+  },
+  ocr_required: {
+    kind: "permanent",
+    title: "The document is a scan and has no text layer.",
+    advice: "Send a copy with recognised text; recognition is not available in this version.",
+  },
+  limit_time: {
+    kind: "transient",
+    title: "Reading the document took longer than allowed.",
+    advice: "Raise PARSER_TIMEOUT_MS, or split the document.",
+    attempts: 2,
+  },
+  limit_memory: {
+    kind: "transient",
+    title: "Reading the document took more memory than allowed.",
+    advice: "Raise PARSER_MEMORY_MB, or split the document.",
+    attempts: 2,
+  },
+  limit_pages: {
+    kind: "permanent",
+    title: "The document has more pages than allowed.",
+    advice: "Raise PARSER_MAX_PAGES, or split the document.",
+  },
+  limit_expanded_size: {
+    kind: "permanent",
+    title: "The document unpacks to more than allowed.",
+    advice: "Raise PARSER_MAX_EXPANDED_MB if the file is trusted.",
+  },
+  limit_nesting: {
+    kind: "permanent",
+    title: "The document is nested deeper than allowed.",
+    advice: "Raise PARSER_MAX_DEPTH if the file is trusted.",
+  },
+  original_missing: {
+    kind: "permanent",
+    title: "The stored original is gone.",
+    advice: "Send the document again; if this repeats, check Storage.",
+  },
+  original_altered: {
+    kind: "permanent",
+    title: "The stored original is not what was accepted: its hash differs.",
+    advice: "Send the document again, and find out what changed the object.",
+  },
+  parser_crashed: {
+    kind: "transient",
+    title: "The isolated parser died while reading the document.",
+    advice: "Keep the file for analysis; it may be hostile.",
+    attempts: 2,
+  },
+  worker_lost: {
+    kind: "permanent",
+    title: "Workers died several times while working on this document.",
+    advice: "Look at the workers' logs around the times of the attempts, then retry.",
+  },
+  embedding_input_refused: {
+    kind: "permanent",
+    title: "The embedding provider refuses this document's text.",
+    advice: "Check the model's input limits against the chunker's.",
+  },
+  embedding_response_invalid: {
+    kind: "transient",
+    title: "The embedding provider's answer was not usable.",
+    advice: "Check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS against the provider.",
+  },
+  internal_error: {
+    kind: "transient",
+    title: "Something in Sluice went wrong.",
+    advice: "Look up the request or ingestion id in the logs, and retry.",
+    status: 500,
+  },
+  // somebody else's trouble
+  storage_unavailable: {
+    kind: "outage",
+    title: "Supabase Storage can't be reached.",
+    advice: "Try again after the time in Retry-After.",
+    status: 503,
+  },
+  database_unavailable: {
+    kind: "outage",
+    title: "The database can't be reached.",
+    advice: "Try again after the time in Retry-After.",
+    status: 503,
+  },
+  embedding_unavailable: {
+    kind: "outage",
+    title: "The embedding provider can't be reached.",
+    advice: "Work goes on when it is back.",
+    status: 503,
+  },
+  embedding_rate_limited: {
+    kind: "outage",
+    title: "The embedding provider limits the rate.",
+    advice: "Work goes on when it allows.",
+    status: 503,
+  },
+  embedding_unauthorized: {
+    kind: "outage",
+    title: "The embedding provider refuses the key.",
+    advice: "Set a valid OPENAI_API_KEY and restart the embedder and the gateway.",
+    status: 503,
+  },
+  embedding_model_inactive: {
+    kind: "outage",
+    title: "The configured embedding model is not this organization's active one.",
+    advice: "Set EMBEDDING_PROVIDER, EMBEDDING_MODEL and EMBEDDING_DIMENSIONS to the active model.",
+    status: 409,
+  },
+  // requests
+  file_missing: {
+    kind: "request",
+    status: 400,
+    title: "The request holds no file.",
+    advice: "Send multipart/form-data with at least one part named `file`.",
+  },
+  file_empty: {
+    kind: "request",
+    status: 400,
+    title: "The file is empty.",
+    advice: "Check the file and send it again.",
+  },
+  file_too_large: {
+    kind: "request",
+    status: 413,
+    title: "The file is larger than allowed.",
+    advice: "Split it, or raise GATEWAY_MAX_FILE_MB.",
+  },
+  file_incomplete: {
+    kind: "request",
+    status: 400,
+    title: "The file's transfer broke off.",
+    advice: "Send the file again.",
+  },
+  media_type_unsupported: {
+    kind: "request",
+    status: 415,
+    title: "The file is of a kind that can't be read.",
+    advice: "Send one of the supported types.",
+  },
+  unauthenticated: {
+    kind: "request",
+    status: 401,
+    title: "The key or token is missing, wrong or expired.",
+    advice: "Send `X-API-Key: slc_…` or `Authorization: Bearer …`.",
+  },
+  forbidden: {
+    kind: "request",
+    status: 403,
+    title: "The key or role does not allow this.",
+    advice: "Use a key with the scope, or ask an owner of the organization.",
+  },
+  not_found: {
+    kind: "request",
+    status: 404,
+    title: "There is no such thing here.",
+    advice: "Check the id and the organization.",
+  },
+  method_not_allowed: {
+    kind: "request",
+    status: 405,
+    title: "The path does not take this method.",
+    advice: "See /docs.",
+  },
+  json_malformed: {
+    kind: "request",
+    status: 400,
+    title: "The body is not valid JSON.",
+    advice: "Check the body's syntax.",
+  },
+  request_invalid: {
+    kind: "request",
+    status: 400,
+    title: "The request does not fit its schema.",
+    advice: "See `errors` for the paths, and /docs.",
+  },
+  body_too_large: {
+    kind: "request",
+    status: 413,
+    title: "The body is larger than allowed.",
+    advice: "Send less at once.",
+  },
+  content_type_unsupported: {
+    kind: "request",
+    status: 415,
+    title: "The body's content type is not taken here.",
+    advice: "See /docs for what the call takes.",
+  },
+  cursor_invalid: {
+    kind: "request",
+    status: 400,
+    title: "The cursor is not one of ours.",
+    advice: "Use `nextCursor` as it was given, with the same filter.",
+  },
+  idempotency_key_reused: {
+    kind: "request",
+    status: 422,
+    title: "The Idempotency-Key was used for another request.",
+    advice: "Use a new key for each request.",
+  },
+  idempotency_in_progress: {
+    kind: "request",
+    status: 409,
+    title: "The request with this Idempotency-Key is still running.",
+    advice: "Ask again in a moment.",
+  },
+  document_in_progress: {
+    kind: "request",
+    status: 409,
+    title: "The document's newest revision is still being processed.",
+    advice: "Wait until it is final.",
+  },
+  batch_closed: {
+    kind: "request",
+    status: 409,
+    title: "The batch is sealed or cancelled and takes no more documents.",
+    advice: "Use another batch.",
+  },
+  organization_ambiguous: {
+    kind: "request",
+    status: 400,
+    title: "The person belongs to several organizations.",
+    advice: "Name one in the X-Organization header.",
+  },
+} as const satisfies Record<string, CodeEntry>;
+
+export type ErrorCode = keyof typeof table;
+export const errorCodes = Object.keys(table) as ErrorCode[];
+
+/** What is known of a code. An unknown one (written by a newer build) reads as `internal_error`. */
+export function describeCode(code: string): CodeEntry & { code: string } {
+  const entry: CodeEntry = code in table ? table[code as ErrorCode] : table.internal_error;
+  return { code, ...entry };
+}
+
+/** A failure with a code. `cause` is kept for the log's error name; its message never leaves the process. */
+export class SluiceError extends Error {
+  readonly code: ErrorCode;
+  readonly kind: FailureKind;
+  /** For outages: how long to wait, in milliseconds, when the other side said so. */
+  readonly retryAfterMs?: number;
+  /** For requests: which fields were wrong. */
+  readonly errors?: { path: string; message: string }[];
+
+  constructor(
+    code: ErrorCode,
+    more: { cause?: unknown; retryAfterMs?: number; errors?: { path: string; message: string }[] } = {},
+  ) {
+    super(table[code].title, { cause: more.cause });
+    this.name = "SluiceError";
+    this.code = code;
+    this.kind = table[code].kind;
+    this.retryAfterMs = more.retryAfterMs;
+    this.errors = more.errors;
+  }
+}
+
+/** Any thrown value as a SluiceError; what is not one becomes `internal_error` with the value as its cause. */
+export function toSluiceError(error: unknown): SluiceError {
+  return error instanceof SluiceError ? error : new SluiceError("internal_error", { cause: error });
+}
