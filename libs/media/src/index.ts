@@ -1,1 +1,7 @@
-export {};
+/**
+ * Which kind of file something is, judged by its content, and which kinds are taken in. Names and declared types are
+ * hints at best: a `.pdf` that is HTML is HTML.
+ */
+export { sniff } from "./sniff.js";
+export { isSupported, type SupportedType, supportedTypes } from "./supported.js";
+export { isUtf16, textEncoding } from "./text-encoding.js";

@@ -1,0 +1,52 @@
+import { describe, expect, test } from "@jest/globals";
+import { isSupported, sniff, supportedTypes } from "./index.js";
+
+const docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+const utf8 = (text: string) => Buffer.from(text, "utf8");
+const utf16be = (text: string) => Buffer.from(`\ufeff${text}`, "utf16le").swap16();
+const member = (name: string) => Buffer.concat([Buffer.from("PK\x03\x04"), Buffer.alloc(26), utf8(name)]);
+
+const cases: [what: string, head: Uint8Array, mediaType: string | undefined][] = [
+  ["a PDF", utf8("%PDF-1.7\n%âãÏÓ"), "application/pdf"],
+  ["a PDF behind junk", utf8(`${"x".repeat(900)}\n%PDF-1.4\n`), "application/pdf"],
+  ["a Word document", Buffer.concat([member("[Content_Types].xml"), member("word/document.xml")]), docx],
+  ["an archive", member("report.txt"), "application/zip"],
+  ["C-CDA", utf8('<?xml version="1.0"?>\n<ClinicalDocument xmlns="urn:hl7-org:v3">'), "application/cda+xml"],
+  [
+    "C-CDA with a prefix and a stylesheet",
+    utf8('<?xml-stylesheet href="x"?><n1:ClinicalDocument>'),
+    "application/cda+xml",
+  ],
+  ["C-CDA in UTF-16", utf16be('<?xml version="1.0" encoding="UTF-16"?><ClinicalDocument>'), "application/cda+xml"],
+  ["other XML", utf8('<?xml version="1.0"?><note/>'), "application/xml"],
+  ["HTML", utf8("<!DOCTYPE html><html><p>x"), "text/html"],
+  ["HTML without a doctype", utf8("\n <html><body>x"), "text/html"],
+  ["XHTML", utf8('<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">'), "text/html"],
+  ["FHIR", utf8('{\n "resourceType" : "Patient"'), "application/fhir+json"],
+  ["other JSON", utf8('{"a": 1}'), "application/json"],
+  ["HL7 v2", utf8("MSH|^~\\&|LAB|"), "application/hl7-v2"],
+  ["HL7 v2 in an MLLP frame", utf8("\x0bMSH|^~\\&|LAB|\r\x1c\r"), "application/hl7-v2"],
+  ["an HL7 batch", utf8("FHS|^~\\&|\rBHS|^~\\&|\r"), "application/hl7-v2"],
+  ["RTF", utf8("{\\rtf1\\ansi hello}"), "application/rtf"],
+  ["PNG", Buffer.from("89504e470d0a1a0a0000", "hex"), "image/png"],
+  ["JPEG", Buffer.from("ffd8ffe000104a46", "hex"), "image/jpeg"],
+  ["TIFF", Buffer.from("4d4d002a00000008", "hex"), "image/tiff"],
+  ["mail", utf8("From: a@example.org\nDate: x\nMIME-Version: 1.0\n\nhello"), "message/rfc822"],
+  ["a note", utf8("[x] smoker\nBP < 120"), "text/plain"],
+  ["a note in UTF-16 without a mark", Buffer.from("A note of ten words", "utf16le"), "text/plain"],
+  ["a note in Latin-1", Buffer.from("Fièvre depuis 3 jours, 38,5 °C", "latin1"), "text/plain"],
+  ["a note with one stray NUL", utf8("Seen today.\0 Well."), "text/plain"],
+  ["random bytes", Buffer.from([0, 1, 2, 3, 200, 201, 5, 6, 0, 0, 17, 130]), undefined],
+  ["nothing", new Uint8Array(), undefined],
+];
+
+describe("sniff", () => {
+  test.each(cases)("recognises %s by its content", (_what, head, mediaType) => {
+    expect(sniff(head)?.mediaType).toBe(mediaType);
+  });
+});
+
+test("every supported type is reported as supported, others are not", () => {
+  expect(supportedTypes.every((type) => isSupported(type.mediaType))).toBe(true);
+  expect(isSupported("application/x-msdownload")).toBe(false);
+});
