@@ -1,0 +1,336 @@
+-- Taking in documents, and moving them through the stages. Every function that changes an ingestion locks its row,
+-- compares the generation, and writes the event in the same transaction.
+
+create function sluice.record(p_ingestion sluice.ingestions, p_kind text, p_stage text default null, p_attempt integer default 0,
+  p_duration_ms integer default null, p_worker text default null, p_code text default null) returns void
+language sql set search_path = sluice, extensions, pg_temp as $$
+  insert into document_events (organization_id, document_id, ingestion_id, batch_id, kind, status, stage, generation, attempt, duration_ms, worker, code)
+  values (p_ingestion.organization_id, p_ingestion.document_id, p_ingestion.id, p_ingestion.batch_id, p_kind, p_ingestion.status,
+    p_stage, p_ingestion.generation, p_attempt, p_duration_ms, p_worker, p_code)
+$$;
+
+create function sluice.stage_of(p_status text) returns text language sql immutable as $$
+  select case p_status when 'uploaded' then 'parse' when 'parsed' then 'chunk' when 'chunked' then 'embed' end
+$$;
+
+create function sluice.status_before(p_stage text) returns text language sql immutable as $$
+  select case p_stage when 'parse' then 'uploaded' when 'chunk' then 'parsed' when 'embed' then 'chunked' end
+$$;
+
+-- What the queue is told: nothing but ids. `rank` is how many of the organization were in flight before it, by which
+-- the queue is ordered, so that one organization's thousand don't stand before another's ten.
+create function sluice.job(p_ingestion sluice.ingestions, p_rank integer) returns jsonb language sql immutable as $$
+  select jsonb_build_object('organizationId', p_ingestion.organization_id, 'ingestionId', p_ingestion.id,
+    'generation', p_ingestion.generation, 'queue', p_ingestion.next_queue, 'rank', p_rank)
+$$;
+
+create function sluice.in_flight(p_organization uuid, p_at_most integer) returns integer
+language sql stable set search_path = sluice, extensions, pg_temp as $$
+  select count(*)::integer from (select from ingestions where organization_id = p_organization
+    and dispatched_at is not null and next_queue is not null limit p_at_most) f
+$$;
+
+-- Two submissions are the same document when they have the same external id and patient, or, without an external id,
+-- the same bytes and patient. json_build_array keeps the parts from running into each other.
+create function sluice.identity_key(p_external_id text, p_patient text, p_content_hash text) returns text
+language sql immutable as $$
+  select encode(sha256(convert_to(case when p_external_id is null
+    then json_build_array('content', p_content_hash, p_patient)::text
+    else json_build_array('external', p_external_id, p_patient)::text end, 'UTF8')), 'hex')
+$$;
+
+create function sluice.child_id(p_parent_ingestion uuid, p_path text) returns uuid language sql immutable as $$
+  select substr(encode(sha256(convert_to(p_parent_ingestion::text || '/' || p_path, 'UTF8')), 'hex'), 1, 32)::uuid
+$$;
+
+-- A new ingestion with its acceptance and its first event. `p_dispatch`: it has room in the window and gets a job now.
+create function sluice.start_ingestion(p_organization uuid, p_document uuid, p_batch uuid, p_item jsonb, p_origin text, p_dispatch boolean)
+returns sluice.ingestions language plpgsql set search_path = sluice, extensions, pg_temp as $$
+declare
+  i ingestions;
+begin
+  insert into ingestions (organization_id, document_id, revision, batch_id, object_path, content_hash, byte_length, declared_type, media_type, dispatched_at)
+  values (p_organization, p_document, (select coalesce(max(revision), 0) + 1 from ingestions where document_id = p_document),
+    p_batch, p_item->>'objectPath', p_item->>'contentHash', (p_item->>'byteLength')::bigint, p_item->>'declaredType', p_item->>'mediaType',
+    case when p_dispatch then now() end)
+  returning * into i;
+  insert into acceptances (ingestion_id, organization_id, document_id, batch_id, revision, origin)
+  values (i.id, p_organization, p_document, p_batch, i.revision, p_origin);
+  perform sluice.record(i, 'accepted');
+  return i;
+end $$;
+
+-- A failed or cancelled ingestion goes on at the stage where it ended, in a new generation, from the backlog.
+create function sluice.resume(p_ingestion sluice.ingestions) returns sluice.ingestions
+language plpgsql set search_path = sluice, extensions, pg_temp as $$
+declare
+  i ingestions;
+  v_stage text := coalesce(p_ingestion.failed_stage, case
+    when p_ingestion.chunked_generation is not null then 'embed' when p_ingestion.parsed_generation is not null then 'chunk' else 'parse' end);
+begin
+  update ingestions set generation = generation + 1, status = sluice.status_before(v_stage), next_queue = v_stage, attempts = 0, deaths = 0,
+    error_code = null, failed_stage = null, waiting_for = null, finished_at = null, dispatched_at = null, dispatch_after = now(),
+    lease_worker = null, lease_until = null, updated_at = now()
+  where id = p_ingestion.id returning * into i;
+  delete from dead_letters where ingestion_id = i.id;
+  perform sluice.record(i, 'resumed', v_stage);
+  return i;
+end $$;
+
+-- Takes in stored uploads: for each item {objectPath, contentHash, byteLength, declaredType, mediaType, fileName, externalId,
+-- patient, tags, metadata, batchId} an answer {outcome, documentId, ingestionId, revision, status, job?, keepObject}.
+-- Outcomes: accepted · revision · duplicate · retried · batch_closed · batch_missing; or for the call as a whole: forbidden.
+create function public.sluice_accept_documents(p_organization uuid, p_caller jsonb, p_items jsonb, p_window integer) returns jsonb
+language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+declare
+  v_item jsonb;
+  v_answers jsonb := '[]';
+  v_window integer;
+  v_flying integer;
+  v_room boolean;
+  v_dispatch boolean;
+  v_batch batches;
+  d documents;
+  i ingestions;
+  v_outcome text;
+begin
+  if not sluice.authorize(p_organization, p_caller, 'documents:write', 'documents.create', 'document') then
+    return jsonb_build_object('outcome', 'forbidden');
+  end if;
+  select coalesce(in_flight_window, p_window) into v_window from organizations where id = p_organization;
+  v_flying := sluice.in_flight(p_organization, v_window);
+  -- Nobody overtakes a backlog.
+  v_room := not exists (select from ingestions where organization_id = p_organization
+    and dispatched_at is null and next_queue is not null and dispatch_after <= now());
+
+  for v_item in select value from jsonb_array_elements(p_items) loop
+    v_batch := null;
+    if v_item->>'batchId' is not null then
+      -- Shared, so that a batch can't be sealed between this look and the commit.
+      select * into v_batch from batches where organization_id = p_organization and id = (v_item->>'batchId')::uuid for share;
+      if not found then
+        v_answers := v_answers || jsonb_build_object('outcome', 'batch_missing', 'keepObject', false);
+        continue;
+      elsif v_batch.sealed_at is not null or v_batch.cancelled_at is not null then
+        v_answers := v_answers || jsonb_build_object('outcome', 'batch_closed', 'keepObject', false);
+        continue;
+      end if;
+    end if;
+
+    i := null;
+    insert into documents (organization_id, identity_key, external_id, patient, content_hash, file_name, tags, metadata)
+    values (p_organization, sluice.identity_key(v_item->>'externalId', v_item->>'patient', v_item->>'contentHash'),
+      v_item->>'externalId', v_item->>'patient', v_item->>'contentHash', v_item->>'fileName',
+      coalesce((select array_agg(t) from jsonb_array_elements_text(v_item->'tags') t), '{}'), coalesce(v_item->'metadata', '{}'))
+    on conflict (organization_id, identity_key) do nothing returning * into d;
+    if found then
+      v_outcome := 'accepted';
+    else
+      select * into d from documents where organization_id = p_organization
+        and identity_key = sluice.identity_key(v_item->>'externalId', v_item->>'patient', v_item->>'contentHash') for update;
+      select * into i from ingestions where document_id = d.id and organization_id = p_organization order by revision desc limit 1 for update;
+      if not found then v_outcome := 'revision';
+      elsif i.content_hash <> v_item->>'contentHash' then v_outcome := 'revision';
+      elsif i.status in ('failed', 'cancelled') then v_outcome := 'retried';
+      else v_outcome := 'duplicate';
+      end if;
+    end if;
+
+    v_dispatch := v_room and v_flying < v_window and v_batch.paused_at is null;
+    if v_outcome in ('accepted', 'revision') then
+      if v_outcome = 'revision' then
+        update documents set content_hash = v_item->>'contentHash', file_name = coalesce(v_item->>'fileName', file_name),
+          tags = case when jsonb_array_length(coalesce(v_item->'tags', '[]')) > 0
+            then (select array_agg(t) from jsonb_array_elements_text(v_item->'tags') t) else tags end,
+          metadata = metadata || coalesce(v_item->'metadata', '{}')
+        where id = d.id;
+      end if;
+      i := sluice.start_ingestion(p_organization, d.id, v_batch.id, v_item, 'upload', v_dispatch);
+    else
+      if v_outcome = 'retried' then i := sluice.resume(i); end if;
+      v_dispatch := false;
+      insert into duplicate_receipts (organization_id, document_id, ingestion_id, batch_id) values (p_organization, d.id, i.id, v_batch.id);
+    end if;
+
+    v_answers := v_answers || jsonb_build_object('outcome', v_outcome, 'documentId', d.id, 'ingestionId', i.id, 'revision', i.revision,
+      'status', i.status, 'keepObject', v_outcome in ('accepted', 'revision'),
+      'job', case when v_dispatch then sluice.job(i, v_flying) end);
+    if v_dispatch then v_flying := v_flying + 1; end if;
+  end loop;
+
+  perform sluice.audit(p_organization, p_caller, 'documents.create', 'document',
+    array(select (a->>'documentId')::uuid from jsonb_array_elements(v_answers) a where a->>'documentId' is not null), 'allowed');
+  return jsonb_build_object('outcome', 'ok', 'items', v_answers);
+end $$;
+
+-- The next revision of a document from the original already stored; readers keep the old one until it is sealed.
+create function public.sluice_reprocess(p_organization uuid, p_caller jsonb, p_document uuid) returns jsonb
+language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+declare
+  d documents;
+  i ingestions;
+begin
+  if not sluice.authorize(p_organization, p_caller, 'documents:write', 'document.reprocess', 'document', array[p_document]) then
+    return jsonb_build_object('outcome', 'forbidden');
+  end if;
+  select * into d from documents where organization_id = p_organization and id = p_document for update;
+  if not found then return jsonb_build_object('outcome', 'not_found'); end if;
+  select * into i from ingestions where organization_id = p_organization and document_id = p_document order by revision desc limit 1 for update;
+  if not found then return jsonb_build_object('outcome', 'not_found'); end if;
+  if i.next_queue is not null then return jsonb_build_object('outcome', 'document_in_progress'); end if;
+  i := sluice.start_ingestion(p_organization, d.id, null, jsonb_build_object('objectPath', i.object_path, 'contentHash', i.content_hash,
+    'byteLength', i.byte_length, 'declaredType', i.declared_type, 'mediaType', i.media_type), 'reprocess', false);
+  perform sluice.audit(p_organization, p_caller, 'document.reprocess', 'document', array[p_document], 'allowed');
+  return jsonb_build_object('outcome', 'ok', 'documentId', d.id, 'ingestionId', i.id, 'revision', i.revision, 'status', i.status);
+end $$;
+
+-- ── Leases on work ──────────────────────────────────────────────────────────────────────────────────────────
+
+-- Not further without a decision.
+create function sluice.bury(p_ingestion sluice.ingestions, p_stage text, p_code text, p_attempts integer, p_worker text, p_duration_ms integer)
+returns sluice.ingestions language plpgsql set search_path = sluice, extensions, pg_temp as $$
+declare
+  i ingestions;
+begin
+  update ingestions set status = 'failed', next_queue = null, error_code = p_code, failed_stage = p_stage, attempts = p_attempts,
+    waiting_for = null, dispatched_at = null, lease_worker = null, lease_until = null, finished_at = now(), updated_at = now()
+  where id = p_ingestion.id returning * into i;
+  insert into dead_letters (ingestion_id, organization_id, document_id, batch_id, stage, code, attempts, first_seen)
+  values (i.id, i.organization_id, i.document_id, i.batch_id, p_stage, p_code, p_attempts, coalesce(i.started_at, now()))
+  on conflict (ingestion_id) do update set stage = excluded.stage, code = excluded.code, attempts = excluded.attempts, last_seen = now();
+  perform sluice.record(i, 'failed', p_stage, p_attempts, p_duration_ms, p_worker, p_code);
+  return i;
+end $$;
+
+-- Back to the backlog in a new generation, so that whatever still runs for the old one changes nothing.
+create function sluice.set_back(p_ingestion sluice.ingestions, p_delay_ms integer, p_code text) returns sluice.ingestions
+language sql set search_path = sluice, extensions, pg_temp as $$
+  update ingestions set generation = generation + 1, dispatched_at = null, dispatch_after = now() + make_interval(secs => p_delay_ms / 1000.0),
+    lease_worker = null, lease_until = null, waiting_for = p_code, updated_at = now()
+  where id = p_ingestion.id returning *
+$$;
+
+create function sluice.cancel_ingestion(p_ingestion sluice.ingestions) returns sluice.ingestions
+language plpgsql set search_path = sluice, extensions, pg_temp as $$
+declare
+  i ingestions;
+begin
+  update ingestions set status = 'cancelled', generation = generation + 1, next_queue = null, dispatched_at = null, lease_worker = null,
+    lease_until = null, waiting_for = null, finished_at = now(), updated_at = now()
+  where id = p_ingestion.id returning * into i;
+  perform sluice.record(i, 'cancelled', sluice.stage_of(p_ingestion.status));
+  return i;
+end $$;
+
+-- System. A worker takes up jobs: items {organizationId, ingestionId, generation}, answers in the same order.
+-- Outcomes: started (with all the stage needs) · stale · gone · paused · cancelled · dead · busy {retryAfterMs}.
+-- A lease that ran out was a worker that died: the taker gets a new generation, and after p_max_deaths the ingestion is buried.
+create function public.sluice_begin_stage(p_items jsonb, p_queue text, p_worker text, p_lease_ms integer, p_max_deaths integer) returns jsonb
+language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+declare
+  v_item jsonb;
+  v_answers jsonb := '[]';
+  v_answer jsonb;
+  b batches;
+  d documents;
+  i ingestions;
+begin
+  for v_item in select value from jsonb_array_elements(p_items) loop
+    select * into i from ingestions where organization_id = (v_item->>'organizationId')::uuid and id = (v_item->>'ingestionId')::uuid for update;
+    if not found then
+      v_answer := jsonb_build_object('outcome', 'gone');
+    elsif i.generation <> (v_item->>'generation')::integer or i.next_queue is distinct from p_queue then
+      v_answer := jsonb_build_object('outcome', 'stale');
+    elsif i.lease_until > now() then
+      v_answer := jsonb_build_object('outcome', 'busy', 'retryAfterMs', ceil(extract(epoch from i.lease_until - now()) * 1000));
+    else
+      b := null;
+      if i.batch_id is not null then select * into b from batches where id = i.batch_id; end if;
+      if b.cancelled_at is not null then
+        i := sluice.cancel_ingestion(i);
+        v_answer := jsonb_build_object('outcome', 'cancelled');
+      elsif b.paused_at is not null then
+        i := sluice.set_back(i, 0, 'batch_paused');
+        v_answer := jsonb_build_object('outcome', 'paused');
+      else
+        if i.lease_until is not null then
+          update ingestions set deaths = deaths + 1, generation = generation + 1 where id = i.id returning * into i;
+          perform sluice.record(i, 'requeued', sluice.stage_of(i.status), i.attempts, null, i.lease_worker, 'worker_lost');
+        end if;
+        if i.deaths >= p_max_deaths then
+          i := sluice.bury(i, sluice.stage_of(i.status), 'worker_lost', i.attempts, p_worker, null);
+          v_answer := jsonb_build_object('outcome', 'dead');
+        else
+          update ingestions set lease_worker = p_worker, lease_until = now() + make_interval(secs => p_lease_ms / 1000.0),
+            started_at = now(), waiting_for = null, updated_at = now()
+          where id = i.id returning * into i;
+          select * into d from documents where id = i.document_id;
+          v_answer := jsonb_build_object('outcome', 'started', 'organizationId', i.organization_id, 'ingestionId', i.id, 'documentId', i.document_id,
+            'generation', i.generation, 'revision', i.revision, 'attempt', i.attempts + 1, 'objectPath', i.object_path,
+            'contentHash', i.content_hash, 'byteLength', i.byte_length, 'declaredType', i.declared_type, 'mediaType', i.media_type,
+            'depth', d.depth, 'acceptedAt', i.accepted_at,
+            'queuedMs', greatest(0, round(extract(epoch from now() - greatest(i.dispatched_at, i.dispatch_after)) * 1000)),
+            'activeModel', (select active_model from organizations where id = i.organization_id));
+        end if;
+      end if;
+    end if;
+    v_answers := v_answers || v_answer;
+  end loop;
+  return v_answers;
+end $$;
+
+-- System. Holds on to work in progress; answers with the ingestion ids whose lease is still the worker's.
+create function public.sluice_renew_leases(p_items jsonb, p_worker text, p_lease_ms integer) returns jsonb
+language sql security definer set search_path = sluice, extensions, pg_temp as $$
+  with renewed as (
+    update ingestions i set lease_until = now() + make_interval(secs => p_lease_ms / 1000.0)
+    from jsonb_to_recordset(p_items) as x("organizationId" uuid, "ingestionId" uuid, generation integer)
+    where i.id = x."ingestionId" and i.organization_id = x."organizationId" and i.generation = x.generation and i.lease_worker = p_worker
+    returning i.id)
+  select coalesce(jsonb_agg(id), '[]') from renewed
+$$;
+
+-- A try that failed: `dead` (a dead letter), `retrying` (in the backlog, after the delay) or `stale` (not this generation's any more).
+create function public.sluice_fail_stage(p_organization uuid, p_ingestion uuid, p_generation integer, p_worker text, p_code text,
+  p_max_attempts integer, p_delay_ms integer, p_duration_ms integer) returns text
+language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+declare
+  i ingestions;
+begin
+  select * into i from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation for update;
+  if not found or i.next_queue is null then return 'stale'; end if;
+  if i.attempts + 1 >= p_max_attempts then
+    perform sluice.bury(i, sluice.stage_of(i.status), p_code, i.attempts + 1, p_worker, p_duration_ms);
+    return 'dead';
+  end if;
+  update ingestions set attempts = attempts + 1 where id = i.id;
+  i := sluice.set_back(i, p_delay_ms, p_code);
+  perform sluice.record(i, 'retrying', sluice.stage_of(i.status), i.attempts, p_duration_ms, p_worker, p_code);
+  return 'retrying';
+end $$;
+
+-- System. Work given back without blame: the worker is stopping, or somebody else is out (p_code says what is waited for).
+create function public.sluice_hand_back(p_items jsonb, p_worker text, p_delay_ms integer, p_code text default null) returns integer
+language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+declare
+  v_item jsonb;
+  v_known boolean;
+  v_count integer := 0;
+  i ingestions;
+begin
+  for v_item in select value from jsonb_array_elements(p_items) loop
+    select * into i from ingestions where organization_id = (v_item->>'organizationId')::uuid and id = (v_item->>'ingestionId')::uuid
+      and generation = (v_item->>'generation')::integer and lease_worker = p_worker and next_queue is not null for update;
+    continue when not found;
+    -- An outage is one event an ingestion, however often it is tried meanwhile.
+    v_known := p_code is not null and exists (select from document_events e where e.document_id = i.document_id
+      and e.ingestion_id = i.id and e.id = (select max(id) from document_events x where x.document_id = i.document_id)
+      and e.kind = 'waiting' and e.code = p_code);
+    i := sluice.set_back(i, p_delay_ms, p_code);
+    if not v_known then
+      perform sluice.record(i, case when p_code is null then 'handed_back' else 'waiting' end, sluice.stage_of(i.status), i.attempts, null, p_worker, p_code);
+    end if;
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end $$;
