@@ -1,1 +1,266 @@
-export const apiVersion = "v1";
+import { z } from "zod";
+import { QueueName } from "./jobs.js";
+import { Code, Header, Page, ParseWarning, Section } from "./parsed.js";
+import { Stage, Status } from "./status.js";
+
+/** The HTTP API's resources and bodies. Bodies are strict: an unknown field is an error that names it. */
+
+/** RFC 9457 problem details; `code` is stable, `errors` names the fields that were wrong. */
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  code: z.string(),
+  advice: z.string(),
+  requestId: z.string().optional(),
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  supported: z.array(z.string()).optional(),
+});
+export type Problem = z.infer<typeof Problem>;
+
+const time = z.string().describe("ISO 8601");
+
+export const Document = z.object({
+  id: z.uuid(),
+  externalId: z.string().nullable(),
+  patient: z.string().nullable(),
+  fileName: z.string().nullable(),
+  contentHash: z.string().describe("SHA-256 of the bytes, hex"),
+  byteLength: z.number(),
+  mediaType: z.string().nullable(),
+  declaredType: z.string().nullable(),
+  format: z.string().nullable(),
+  tags: z.array(z.string()),
+  metadata: z.record(z.string(), z.unknown()),
+  parentId: z.uuid().nullable(),
+  memberPath: z.string().nullable(),
+  batchId: z.uuid().nullable(),
+  ingestionId: z.uuid(),
+  revision: z.number().int(),
+  generation: z.number().int(),
+  status: Status,
+  queue: QueueName.nullable(),
+  waitingFor: z.string().nullable().describe("Code of what it waits for, when it is not its turn that it waits for"),
+  attempts: z.number().int(),
+  activeRevision: z.number().int().nullable().describe("The revision that readers and search see"),
+  error: z.object({ code: z.string(), title: z.string(), advice: z.string(), stage: Stage.nullable() }).nullable(),
+  header: Header.nullable(),
+  warnings: z.array(ParseWarning),
+  embeddingModel: z.string().nullable(),
+  counts: z.object({
+    sections: z.number(),
+    pages: z.number(),
+    chunks: z.number(),
+    tokens: z.number(),
+    children: z.number(),
+  }),
+  timings: z.object({
+    acceptedAt: time,
+    parsedAt: time.nullable(),
+    chunkedAt: time.nullable(),
+    finishedAt: time.nullable(),
+  }),
+});
+export type Document = z.infer<typeof Document>;
+
+/** The answer for one file of a `POST /v1/documents`, in the order of the request. */
+export const Receipt = z.object({
+  id: z.uuid().optional(),
+  ingestionId: z.uuid().optional(),
+  status: Status.optional(),
+  revision: z.number().int().optional(),
+  duplicateOf: z.uuid().optional().describe("The document that these bytes already are"),
+  problem: Problem.optional().describe("Why this file was not accepted"),
+});
+export type Receipt = z.infer<typeof Receipt>;
+
+const clinicalText = (max: number) => z.string().min(1).max(max);
+export const Metadata = z.record(z.string().max(100), z.unknown());
+
+/** The fields of a multipart upload beside its files; they apply to every file of the request. */
+export const UploadFields = z.strictObject({
+  batchId: z.uuid().optional(),
+  externalId: clinicalText(500).optional(),
+  patient: clinicalText(500).optional().describe("`identifier` or `authority|identifier`"),
+  tags: z.array(clinicalText(100)).max(50).optional(),
+  metadata: Metadata.optional(),
+});
+export type UploadFields = z.infer<typeof UploadFields>;
+
+const day = z.iso.date();
+
+/** What documents can be looked up by. All of it may be clinical content, so it travels in a body. */
+export const DocumentFilter = z.strictObject({
+  status: Status.optional(),
+  code: z.string().max(100).optional(),
+  batchId: z.uuid().optional(),
+  documentId: z.uuid().optional(),
+  parentId: z.uuid().optional(),
+  externalId: clinicalText(500).optional(),
+  fileName: clinicalText(500).optional(),
+  patient: clinicalText(500)
+    .optional()
+    .describe("`identifier` or `authority|identifier`, as sent or as the document says"),
+  format: z.string().max(50).optional(),
+  tags: z.array(clinicalText(100)).max(50).optional().describe("All of them"),
+  metadata: Metadata.optional().describe("Contained in the document's"),
+  from: day.optional().describe("A service, authored or received date on or after"),
+  to: day.optional().describe("… on or before"),
+});
+export type DocumentFilter = z.infer<typeof DocumentFilter>;
+
+const limit = (most: number, usual: number) => z.number().int().min(1).max(most).default(usual);
+const cursor = z.string().max(500).optional().describe("`nextCursor` of the page before");
+
+export const DocumentQuery = z.strictObject({ filter: DocumentFilter.default({}), limit: limit(200, 50), cursor });
+/** The part of the filter that holds nothing clinical, for `GET /v1/documents`. */
+export const DocumentListQuery = z.strictObject({
+  status: Status.optional(),
+  batch: z.uuid().optional(),
+  code: z.string().max(100).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor,
+});
+
+export const Batch = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  createdAt: time,
+  sealedAt: time.nullable(),
+  expected: z.number().int().nullable(),
+  pausedAt: time.nullable(),
+  cancelledAt: time.nullable(),
+  counts: z.record(z.string(), z.number()).describe("Ingestions by status, children included"),
+  submitted: z.number().describe("Files answered, duplicates included"),
+  duplicates: z.number(),
+  inFlight: z.number(),
+  finished: z.number(),
+  complete: z.boolean().describe("Sealed, all that was expected is there, and all of it is final"),
+  ratePerMinute: z.number(),
+  secondsLeft: z.number().nullable().describe("At the last minute's rate"),
+});
+export type Batch = z.infer<typeof Batch>;
+export const NewBatch = z.strictObject({ name: clinicalText(200), expected: z.number().int().min(0).optional() });
+export const SealBatch = z.strictObject({ expected: z.number().int().min(0).optional() });
+export const batchActions = ["seal", "pause", "resume", "cancel", "retry"] as const;
+export type BatchAction = (typeof batchActions)[number];
+
+export const searchModes = ["hybrid", "semantic", "keyword"] as const;
+export const SearchFilter = DocumentFilter.omit({ status: true, code: true }).extend({
+  sectionCode: z.string().max(100).optional(),
+});
+export const SearchRequest = z.strictObject({
+  query: z.string().trim().min(1).max(4_000),
+  k: limit(100, 10).describe("How many passages"),
+  mode: z.enum(searchModes).default("hybrid"),
+  filter: SearchFilter.default({}),
+});
+export type SearchRequest = z.infer<typeof SearchRequest>;
+
+export const SearchHit = z.object({
+  chunkId: z.uuid(),
+  score: z.number(),
+  ranks: z
+    .object({ phrase: z.number(), words: z.number(), semantic: z.number() })
+    .partial()
+    .describe("Place in each list that was fused"),
+  similarity: z.number().nullable().describe("Cosine, where the passage was found by vector"),
+  text: z.string(),
+  prefix: z.string(),
+  spans: z.array(z.tuple([z.number(), z.number()])).describe("UTF-16 ranges over the document's display text"),
+  pageFrom: z.number().nullable(),
+  pageTo: z.number().nullable(),
+  section: z.object({ ordinal: z.number(), title: z.string().nullable(), code: Code.nullable() }),
+  document: z.object({
+    id: z.uuid(),
+    externalId: z.string().nullable(),
+    fileName: z.string().nullable(),
+    title: z.string().nullable(),
+    revision: z.number(),
+    mediaType: z.string().nullable(),
+    parentId: z.uuid().nullable(),
+  }),
+});
+export type SearchHit = z.infer<typeof SearchHit>;
+export const SearchAnswer = z.object({
+  hits: z.array(SearchHit),
+  mode: z.enum(searchModes),
+  model: z.string().nullable(),
+  lexical: z.boolean().nullable().describe("True: the model compares words, not meaning"),
+});
+export type SearchAnswer = z.infer<typeof SearchAnswer>;
+
+export const DocumentChunk = z.object({
+  id: z.uuid(),
+  ordinal: z.number(),
+  section: z.number(),
+  text: z.string(),
+  prefix: z.string(),
+  tokenCount: z.number(),
+  pageFrom: z.number().nullable(),
+  pageTo: z.number().nullable(),
+  spans: z.array(z.tuple([z.number(), z.number()])),
+  contentHash: z.string(),
+});
+
+/** A page of something derived; `current` is false when the revision is not the one readers get by default. */
+const derived = <T extends z.ZodType>(item: T) =>
+  z.object({
+    revision: z.number(),
+    current: z.boolean(),
+    length: z.number().describe("Of the display text, in UTF-16 units"),
+    items: z.array(item),
+    nextCursor: z.string().nullable(),
+  });
+export const SectionList = derived(Section);
+export const PageList = derived(Page);
+export const ChunkList = derived(DocumentChunk);
+export const ContentQuery = z.strictObject({
+  revision: z.coerce.number().int().positive().optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(100),
+  cursor,
+});
+
+export const DocumentEvent = z.object({
+  id: z.number(),
+  ingestionId: z.uuid(),
+  kind: z.string(),
+  status: z.string(),
+  stage: z.string().nullable(),
+  generation: z.number(),
+  attempt: z.number(),
+  durationMs: z.number().nullable(),
+  worker: z.string().nullable(),
+  code: z.string().nullable(),
+  at: time,
+});
+export type DocumentEvent = z.infer<typeof DocumentEvent>;
+
+export const DeadLetter = z.object({
+  ingestionId: z.uuid(),
+  documentId: z.uuid(),
+  batchId: z.uuid().nullable(),
+  stage: Stage,
+  code: z.string(),
+  title: z.string(),
+  advice: z.string(),
+  attempts: z.number(),
+  firstSeen: time,
+  lastSeen: time,
+});
+export type DeadLetter = z.infer<typeof DeadLetter>;
+
+export const Ledger = z.object({
+  accepted: z.number(),
+  vectorized: z.number(),
+  failed: z.number(),
+  cancelled: z.number(),
+  deleted: z.number(),
+  inFlight: z.number(),
+  duplicates: z.number(),
+  imbalance: z.number(),
+});
+export type Ledger = z.infer<typeof Ledger>;
+
+export const list = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() });

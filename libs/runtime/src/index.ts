@@ -1,1 +1,7 @@
-export {};
+/** Process concerns: configuration, life cycle, logs, metrics, health. Knows nothing of documents. */
+export { type ConfigDefinition, ConfigError, type ConfigOf, describeConfig, readConfig, variable } from "./config.js";
+export type { Readiness } from "./health.js";
+export { createLogger, errorFields, type LogFields, type Logger } from "./log.js";
+export { createLoop, type Loop } from "./loop.js";
+export { createMetrics, type Metrics } from "./metrics.js";
+export { processConfig, runService, type Service, type ServiceTools } from "./service.js";

@@ -1,1 +1,47 @@
-export {};
+/** Postgres and Storage behind Supabase: the truth. Everything goes through functions that name the organization. */
+import { z } from "zod";
+import { createIntake } from "./intake.js";
+import { createObjects } from "./objects.js";
+import { createReading } from "./reading.js";
+import { createRpc, type StoreOptions } from "./rpc.js";
+import { createSupervision } from "./supervision.js";
+import { createTenancy } from "./tenancy.js";
+import { createWork } from "./work.js";
+
+export function createStore(options: StoreOptions) {
+  const rpc = createRpc(options);
+  return {
+    tenancy: createTenancy(rpc),
+    intake: createIntake(rpc),
+    work: createWork(rpc),
+    reading: createReading(rpc),
+    supervision: createSupervision(rpc),
+    objects: createObjects(rpc),
+    /** True when the database answers. */
+    async ready(): Promise<boolean> {
+      return rpc.call("sluice_list_organizations", { p_after: null, p_limit: 1 }, z.unknown()).then(
+        () => true,
+        () => false,
+      );
+    },
+  };
+}
+export type Store = ReturnType<typeof createStore>;
+
+export type { Caller, Scope } from "./caller.js";
+export type { Acceptance, QueuedJob, StoredUpload } from "./intake.js";
+export { applyMigrations, migrationsFolder, type SqlRunner } from "./migrations.js";
+export { connectPostgres } from "./postgres.js";
+export type { DerivedKind, TimeCursor } from "./reading.js";
+export type { EventCursor, Finding, Stats, StoredEvent, Stranded } from "./supervision.js";
+export { allScopes, type Organization, type ScopeName } from "./tenancy.js";
+export {
+  type Begun,
+  type Chunk,
+  type ChunkToEmbed,
+  type Held,
+  type Sealed,
+  type StoredChild,
+  type Task,
+  vectorText,
+} from "./work.js";

@@ -1,0 +1,116 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const stageSeconds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
+const waitSeconds = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400];
+
+/** Every metric of every service, in one place. Labels are bounded and never personal. */
+const catalog = {
+  jobs: counter("sluice_jobs_total", "Jobs by stage and how they ended.", ["stage", "outcome"]),
+  jobDuration: histogram("sluice_job_duration_seconds", "Time a job was worked on.", ["stage"], stageSeconds),
+  queueWait: histogram("sluice_queue_wait_seconds", "Time from being due to being taken up.", ["stage"], waitSeconds),
+  queueDepth: gauge("sluice_queue_depth", "Jobs and ingestions waiting, by state.", ["stage", "state"]),
+  oldestJobAge: gauge("sluice_oldest_job_age_seconds", "Age of the oldest ingestion that is due and waits.", ["stage"]),
+  documents: gauge("sluice_documents", "Ingestions by status.", ["status"]),
+  ledgerImbalance: gauge(
+    "sluice_ledger_imbalance",
+    "Ingestions accepted and not accounted for; zero when all is well.",
+    [],
+  ),
+  deadLetters: gauge("sluice_dead_letters", "Ingestions that wait for a decision.", ["stage", "code"]),
+  timeToSearchable: histogram("sluice_time_to_searchable_seconds", "From acceptance to being found.", [], waitSeconds),
+  pagesParsed: counter("sluice_pages_parsed_total", "Pages read, by format; a document without pages counts as one.", [
+    "format",
+  ]),
+  chunks: counter("sluice_chunks_total", "Chunks written.", []),
+  embeddingRequests: counter("sluice_embedding_requests_total", "Requests to embedding providers.", [
+    "provider",
+    "outcome",
+  ]),
+  embeddingBatchSize: histogram(
+    "sluice_embedding_batch_size",
+    "Inputs in a request.",
+    [],
+    [1, 4, 16, 64, 128, 256, 512, 1024, 2048],
+  ),
+  embeddingTokens: counter("sluice_embedding_tokens_total", "Tokens sent.", ["model"]),
+  throttledSeconds: counter("sluice_throttled_seconds_total", "Time spent waiting for a provider's limits.", [
+    "provider",
+  ]),
+  httpDuration: histogram("sluice_http_request_duration_seconds", "API calls.", ["route", "method", "status"], seconds),
+  enqueueFailures: counter(
+    "sluice_enqueue_failures_total",
+    "Jobs Redis did not take; they are queued again from Postgres.",
+    ["queue"],
+  ),
+  requeued: counter("sluice_requeued_total", "Ingestions found stranded and queued again.", ["queue"]),
+  dispatched: counter("sluice_dispatched_total", "Ingestions taken from the backlog into the window.", ["queue"]),
+  swept: counter("sluice_swept_total", "Leftovers removed, by kind.", ["kind"]),
+  parserDeaths: counter("sluice_parser_process_deaths_total", "Isolated parser processes that were killed or died.", [
+    "reason",
+  ]),
+};
+
+interface Declared<K, L extends string> {
+  kind: K;
+  name: string;
+  help: string;
+  labelNames: readonly L[];
+  buckets?: number[];
+}
+function counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Declared<"counter", L> {
+  return { kind: "counter", name, help, labelNames };
+}
+function gauge<L extends string>(name: string, help: string, labelNames: readonly L[]): Declared<"gauge", L> {
+  return { kind: "gauge", name, help, labelNames };
+}
+function histogram<L extends string>(
+  name: string,
+  help: string,
+  labelNames: readonly L[],
+  buckets: number[],
+): Declared<"histogram", L> {
+  return { kind: "histogram", name, help, labelNames, buckets };
+}
+
+type MetricOf<D> =
+  D extends Declared<"counter", infer L>
+    ? Counter<L>
+    : D extends Declared<"gauge", infer L>
+      ? Gauge<L>
+      : D extends Declared<"histogram", infer L>
+        ? Histogram<L>
+        : never;
+
+export type Metrics = { readonly [K in keyof typeof catalog]: MetricOf<(typeof catalog)[K]> } & {
+  readonly registry: Registry;
+};
+
+/** The metrics of one service. A metric is registered when it is first used, so that no service shows another's zeros. */
+export function createMetrics(service: string): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ service });
+  collectDefaultMetrics({ register: registry });
+  const made = new Map<string, unknown>();
+  const make = (declared: Declared<string, string>) => {
+    const options = {
+      name: declared.name,
+      help: declared.help,
+      labelNames: [...declared.labelNames],
+      registers: [registry],
+    };
+    if (declared.kind === "counter") return new Counter(options);
+    if (declared.kind === "gauge") return new Gauge(options);
+    return new Histogram({ ...options, buckets: declared.buckets });
+  };
+  const metrics = { registry };
+  for (const [key, declared] of Object.entries(catalog)) {
+    Object.defineProperty(metrics, key, {
+      get: () => {
+        if (!made.has(key)) made.set(key, make(declared));
+        return made.get(key);
+      },
+    });
+  }
+  return metrics as Metrics;
+}

@@ -1,0 +1,118 @@
+import { z } from "zod";
+import { type ConfigDefinition, ConfigError, type ConfigOf, readConfig, variable } from "./config.js";
+import { createHealthServer, type Readiness } from "./health.js";
+import { createLogger, errorFields, type Logger } from "./log.js";
+import { createMetrics, type Metrics } from "./metrics.js";
+
+/** A process's main thing. `start` returns when it takes work; `destroy` drains and is idempotent. */
+export interface Service {
+  start(): Promise<void>;
+  destroy(): Promise<void>;
+  /** Reaches what it needs. */
+  ready(): Promise<Readiness>;
+  /** False when it looks alive but does nothing: the process is to be restarted. */
+  live?(): boolean;
+}
+
+export interface ServiceTools {
+  logger: Logger;
+  metrics: Metrics;
+  /** Names this process in leases, events and logs. */
+  worker: string;
+}
+
+/** What every service is told. */
+export const processConfig = {
+  host: variable("METRICS_HOST", z.string().default("127.0.0.1"), "Address that health and metrics listen on."),
+  metricsPort: variable(
+    "METRICS_PORT",
+    z.coerce.number().int().min(0).max(65535).default(0),
+    "Port for health and metrics; 0 takes a free one.",
+  ),
+  logLevel: variable(
+    "LOG_LEVEL",
+    z.enum(["debug", "info", "warn", "error"]).default("info"),
+    "Least level that is logged.",
+  ),
+  graceMs: variable(
+    "SHUTDOWN_GRACE_MS",
+    z.coerce.number().int().positive().default(20_000),
+    "Time for work under way after SIGTERM, then it is handed back; milliseconds.",
+  ),
+  instance: variable(
+    "SLUICE_INSTANCE",
+    z.string().max(64).default(""),
+    "Name of this process in leases and events; made up when empty.",
+  ),
+};
+
+/**
+ * A service's `main`: reads its configuration, serves health and metrics, starts it, and stops it on SIGTERM, SIGINT or when the
+ * parent that forked it goes away. A second SIGINT, or a stop that takes more than the grace period and five seconds, quits at once.
+ */
+export async function runService<D extends ConfigDefinition>(options: {
+  name: string;
+  config: D;
+  create: (config: ConfigOf<D>, tools: ServiceTools) => Service;
+}): Promise<void> {
+  let config: ConfigOf<D & { process: typeof processConfig }>;
+  try {
+    config = readConfig({ ...options.config, process: processConfig });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const logger = createLogger(options.name);
+    for (const { name } of error.problems) logger.error("config.invalid", { variable: name });
+    process.stderr.write(`${options.name}: ${error.message}\n`);
+    process.exit(2);
+  }
+  const own = config.process as ConfigOf<typeof processConfig>;
+  const logger = createLogger(options.name, { level: own.logLevel });
+  const metrics = createMetrics(options.name);
+  const worker = own.instance === "" ? `${options.name}-${process.pid}-${Date.now().toString(36)}` : own.instance;
+  const service = options.create(config as ConfigOf<D>, { logger, metrics, worker });
+  const health = createHealthServer({
+    host: own.host,
+    port: own.metricsPort,
+    metrics,
+    live: () => service.live?.() ?? true,
+    ready: () => service.ready(),
+  });
+
+  let stopping = false;
+  const stop = (signal: string, exitCode = 0) => {
+    if (stopping) {
+      if (signal === "SIGINT") process.exit(1);
+      return;
+    }
+    stopping = true;
+    logger.info("service.stopping", { signal });
+    setTimeout(() => process.exit(1), own.graceMs + 5_000).unref();
+    service
+      .destroy()
+      .then(() => health.destroy())
+      .then(() => logger.info("service.stopped"))
+      .then(
+        () => process.exit(exitCode),
+        (error) => {
+          logger.error("service.stop_failed", errorFields(error));
+          process.exit(1);
+        },
+      );
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+  process.on("disconnect", () => stop("disconnect"));
+  // What nobody caught leaves the process in a state nobody thought of: work is leased and comes back, so stop.
+  process.on("uncaughtException", (error) => {
+    logger.error("service.crashed", errorFields(error));
+    process.exit(1);
+  });
+  process.on("unhandledRejection", (error) => {
+    logger.error("service.crashed", errorFields(error));
+    process.exit(1);
+  });
+
+  const { port } = await health.start();
+  await service.start();
+  logger.info("service.started", { port, worker });
+}

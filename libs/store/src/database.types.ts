@@ -1,0 +1,218 @@
+// Generated from the migrated database by infra/generate-types.mjs.
+
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];
+
+export type Database = {
+  public: {
+    Tables: Record<never, never>;
+    Views: Record<never, never>;
+    Functions: {
+      sluice_accept_documents: {
+        Args: { p_organization: string; p_caller: Json; p_items: Json; p_window: number };
+        Returns: Json;
+      };
+      sluice_acquire_lease: {
+        Args: { p_name: string; p_holder: string; p_ttl_ms: number };
+        Returns: number;
+      };
+      sluice_authenticate_key: {
+        Args: { p_hash: string };
+        Returns: Json;
+      };
+      sluice_batch_action: {
+        Args: { p_organization: string; p_caller: Json; p_batch: string; p_action: string; p_expected: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_begin_request: {
+        Args: { p_organization: string; p_key: string; p_fingerprint: string; p_stale_ms: number };
+        Returns: Json;
+      };
+      sluice_begin_stage: {
+        Args: { p_items: Json; p_queue: string; p_worker: string; p_lease_ms: number; p_max_deaths: number };
+        Returns: Json;
+      };
+      sluice_cancel_step: {
+        Args: { p_limit: number };
+        Returns: number;
+      };
+      sluice_chunks_to_embed: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_model: string; p_after: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_create_api_key: {
+        Args: { p_organization: string; p_name: string; p_prefix: string; p_hash: string; p_scopes: string[]; p_expires_at?: string };
+        Returns: string;
+      };
+      sluice_create_batch: {
+        Args: { p_organization: string; p_caller: Json; p_name: string; p_expected?: number };
+        Returns: Json;
+      };
+      sluice_create_organization: {
+        Args: { p_name: string };
+        Returns: string;
+      };
+      sluice_dead_letters: {
+        Args: { p_organization: string; p_caller: Json; p_filter: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
+      sluice_delete_document: {
+        Args: { p_organization: string; p_caller: Json; p_document: string };
+        Returns: Json;
+      };
+      sluice_dispatch: {
+        Args: { p_limit: number; p_window: number; p_organizations?: string[] };
+        Returns: Json;
+      };
+      sluice_document_events: {
+        Args: { p_organization: string; p_caller: Json; p_document: string; p_after: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_events_since: {
+        Args: { p_xid: string; p_id: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_expire_idempotency_keys: {
+        Args: Record<PropertyKey, never>;
+        Returns: undefined;
+      };
+      sluice_fail_stage: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_code: string; p_max_attempts: number; p_delay_ms: number; p_duration_ms: number };
+        Returns: string;
+      };
+      sluice_finish_request: {
+        Args: { p_organization: string; p_key: string; p_status: number; p_response: Json };
+        Returns: undefined;
+      };
+      sluice_get_batch: {
+        Args: { p_organization: string; p_caller: Json; p_batch: string };
+        Returns: Json;
+      };
+      sluice_get_document: {
+        Args: { p_organization: string; p_caller: Json; p_document: string };
+        Returns: Json;
+      };
+      sluice_hand_back: {
+        Args: { p_items: Json; p_worker: string; p_delay_ms: number; p_code?: string };
+        Returns: number;
+      };
+      sluice_ledger: {
+        Args: { p_organization: string; p_batch?: string };
+        Returns: Json;
+      };
+      sluice_ledger_check: {
+        Args: { p_organization: string; p_limit?: number };
+        Returns: Json;
+      };
+      sluice_list_batches: {
+        Args: { p_organization: string; p_caller: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
+      sluice_list_organizations: {
+        Args: { p_after?: string; p_limit?: number };
+        Returns: Json;
+      };
+      sluice_memberships: {
+        Args: { p_user: string };
+        Returns: Json;
+      };
+      sluice_objects_erased: {
+        Args: { p_paths: string[] };
+        Returns: undefined;
+      };
+      sluice_objects_to_erase: {
+        Args: { p_grace_ms: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_original: {
+        Args: { p_organization: string; p_caller: Json; p_document: string; p_revision: number };
+        Returns: Json;
+      };
+      sluice_put_chunks: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_part: number; p_chunks: Json };
+        Returns: string;
+      };
+      sluice_put_embeddings: {
+        Args: { p_model: string; p_items: Json };
+        Returns: number;
+      };
+      sluice_put_sections: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_part: number; p_sections: Json; p_pages: Json };
+        Returns: string;
+      };
+      sluice_query_documents: {
+        Args: { p_organization: string; p_caller: Json; p_filter: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
+      sluice_read_content: {
+        Args: { p_organization: string; p_caller: Json; p_document: string; p_what: string; p_revision: number; p_after: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_record_usage: {
+        Args: { p_organization: string; p_provider: string; p_model: string; p_inputs: number; p_tokens: number; p_latency_ms: number };
+        Returns: undefined;
+      };
+      sluice_register_model: {
+        Args: { p_id: string; p_provider: string; p_name: string; p_dimensions: number; p_lexical: boolean };
+        Returns: undefined;
+      };
+      sluice_release_lease: {
+        Args: { p_name: string; p_holder: string };
+        Returns: undefined;
+      };
+      sluice_renew_leases: {
+        Args: { p_items: Json; p_worker: string; p_lease_ms: number };
+        Returns: Json;
+      };
+      sluice_reprocess: {
+        Args: { p_organization: string; p_caller: Json; p_document: string };
+        Returns: Json;
+      };
+      sluice_requeue: {
+        Args: { p_items: Json; p_max_deaths: number };
+        Returns: Json;
+      };
+      sluice_revoke_api_key: {
+        Args: { p_organization: string; p_key: string };
+        Returns: boolean;
+      };
+      sluice_seal_chunks: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_parts: number; p_summary: Json; p_duration_ms: number };
+        Returns: Json;
+      };
+      sluice_seal_embed: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_model: string; p_duration_ms: number };
+        Returns: Json;
+      };
+      sluice_seal_parse: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_parts: number; p_summary: Json; p_duration_ms: number };
+        Returns: Json;
+      };
+      sluice_search: {
+        Args: { p_organization: string; p_caller: Json; p_query: string; p_mode: string; p_vector: string; p_model: string; p_filter: Json; p_limit: number; p_query_hash: string };
+        Returns: Json;
+      };
+      sluice_sections_to_chunk: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_after: number; p_limit: number; p_length: number };
+        Returns: Json;
+      };
+      sluice_set_member: {
+        Args: { p_organization: string; p_user: string; p_role: string };
+        Returns: undefined;
+      };
+      sluice_stats: {
+        Args: Record<PropertyKey, never>;
+        Returns: Json;
+      };
+      sluice_stranded: {
+        Args: { p_grace_ms: number; p_after_at: string; p_after_id: string; p_limit: number; p_organizations?: string[] };
+        Returns: Json;
+      };
+      sluice_sweep_parts: {
+        Args: { p_limit: number };
+        Returns: number;
+      };
+    };
+    Enums: Record<never, never>;
+    CompositeTypes: Record<never, never>;
+  };
+};

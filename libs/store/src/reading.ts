@@ -1,0 +1,264 @@
+import {
+  Batch,
+  type BatchAction,
+  DeadLetter,
+  Document,
+  DocumentChunk,
+  DocumentEvent,
+  type DocumentFilter,
+  describeCode,
+  type Header,
+  Page,
+  SearchHit,
+  type SearchRequest,
+  Section,
+} from "@sluice/contracts";
+import { z } from "zod";
+import { type Scope, scoped } from "./caller.js";
+import { type Rpc, refuse } from "./rpc.js";
+
+/** A place in a list ordered by time: the last row's. */
+export interface TimeCursor {
+  at: string;
+  id: string;
+}
+
+const DocumentRow = Document.omit({ error: true }).extend({
+  header: z.custom<Header>().nullable(),
+  errorCode: z.string().nullable(),
+  failedStage: z.enum(["parse", "chunk", "embed"]).nullable(),
+  createdAt: z.string().optional(),
+});
+
+function toDocument({ errorCode, failedStage, createdAt: _, ...row }: z.infer<typeof DocumentRow>): Document {
+  if (errorCode === null) return { ...row, error: null };
+  const { code, title, advice } = describeCode(errorCode);
+  return { ...row, error: { code, title, advice, stage: failedStage } };
+}
+
+const refused = z.object({ outcome: z.enum(["forbidden", "not_found"]) });
+const listOf = <T extends z.ZodType>(item: T) =>
+  z.union([z.object({ outcome: z.literal("ok"), items: z.array(item) }), refused]);
+const derivedOf = <T extends z.ZodType>(item: T) =>
+  z.union([
+    z.object({
+      outcome: z.literal("ok"),
+      revision: z.number(),
+      current: z.boolean(),
+      length: z.number(),
+      items: z.array(item),
+    }),
+    z.object({ outcome: z.literal("not_ready") }),
+    refused,
+  ]);
+const derivedItems = { sections: Section, pages: Page, chunks: DocumentChunk };
+export type DerivedKind = keyof typeof derivedItems;
+type DerivedItem<K extends DerivedKind> = z.infer<(typeof derivedItems)[K]>;
+type Derived<T> =
+  | { outcome: "ok"; revision: number; current: boolean; length: number; items: T[] }
+  | { outcome: "not_ready" };
+
+const BatchRow = Batch.omit({ ratePerMinute: true, secondsLeft: true }).extend({ finishedLastMinute: z.number() });
+function toBatch({ finishedLastMinute, ...row }: z.infer<typeof BatchRow>): Batch {
+  const secondsLeft =
+    row.inFlight === 0 ? 0 : finishedLastMinute > 0 ? Math.ceil((row.inFlight / finishedLastMinute) * 60) : null;
+  return { ...row, ratePerMinute: finishedLastMinute, secondsLeft };
+}
+const BatchAnswer = z.union([
+  z.object({ outcome: z.literal("ok"), batch: BatchRow, more: z.boolean().optional(), count: z.number().optional() }),
+  z.object({ outcome: z.literal("batch_closed") }),
+  refused,
+]);
+
+const EventRow = DocumentEvent.extend({ xid: z.string() });
+const DeadLetterRow = DeadLetter.omit({ title: true, advice: true });
+const Original = z.union([
+  z.object({
+    outcome: z.literal("ok"),
+    objectPath: z.string(),
+    mediaType: z.string().nullable(),
+    fileName: z.string().nullable(),
+    byteLength: z.number(),
+  }),
+  refused,
+]);
+const Found = z.union([
+  z.object({
+    outcome: z.literal("ok"),
+    hits: z.array(SearchHit),
+    model: z.string().nullable(),
+    lexical: z.boolean().nullable(),
+  }),
+  z.object({ outcome: z.literal("model_inactive"), activeModel: z.string() }),
+  refused,
+]);
+
+const ok = <T extends { outcome: string }>(answer: T) => refuse(answer) as Extract<T, { outcome: "ok" }>;
+/** Ids of more than one organization come from callers; what is not there and what is somebody else's look the same. */
+const before = (cursor: TimeCursor | null) => ({ p_before_at: cursor?.at ?? null, p_before_id: cursor?.id ?? null });
+
+/** The one way to read: every call checks the caller and writes the audit entry in its transaction. */
+export function createReading(rpc: Rpc) {
+  return {
+    async document(scope: Scope, documentId: string): Promise<Document> {
+      const answer = z.union([z.object({ outcome: z.literal("ok"), document: DocumentRow }), refused]);
+      return toDocument(
+        ok(await rpc.call("sluice_get_document", { ...scoped(scope), p_document: documentId }, answer)).document,
+      );
+    },
+    /** Newest first. */
+    async documents(
+      scope: Scope,
+      filter: DocumentFilter,
+      cursor: TimeCursor | null,
+      limit: number,
+    ): Promise<{ items: Document[]; next: TimeCursor | null }> {
+      const { items } = ok(
+        await rpc.call(
+          "sluice_query_documents",
+          { ...scoped(scope), p_filter: filter as never, ...before(cursor), p_limit: limit },
+          listOf(DocumentRow),
+        ),
+      );
+      const last = items.at(-1);
+      const next = items.length < limit || last?.createdAt === undefined ? null : { at: last.createdAt, id: last.id };
+      return { items: items.map(toDocument), next };
+    },
+    /** One page of a revision's sections, pages or chunks, after an ordinal (page number); `not_ready` when no revision is sealed yet. */
+    async derived<K extends DerivedKind>(
+      scope: Scope,
+      documentId: string,
+      kind: K,
+      options: { revision?: number; after: number; limit: number },
+    ): Promise<Derived<DerivedItem<K>>> {
+      const answer = await rpc.call(
+        "sluice_read_content",
+        {
+          ...scoped(scope),
+          p_document: documentId,
+          p_what: kind,
+          p_revision: options.revision ?? null,
+          p_after: options.after,
+          p_limit: options.limit,
+        },
+        derivedOf(derivedItems[kind] as unknown as z.ZodType<DerivedItem<K>>),
+      );
+      return refuse(answer) as Derived<DerivedItem<K>>;
+    },
+    async events(scope: Scope, documentId: string, after: number, limit: number) {
+      return ok(
+        await rpc.call(
+          "sluice_document_events",
+          { ...scoped(scope), p_document: documentId, p_after: after, p_limit: limit },
+          listOf(EventRow),
+        ),
+      ).items;
+    },
+    async original(scope: Scope, documentId: string, revision?: number) {
+      return ok(
+        await rpc.call(
+          "sluice_original",
+          { ...scoped(scope), p_document: documentId, p_revision: revision ?? null },
+          Original,
+        ),
+      );
+    },
+    async deadLetters(
+      scope: Scope,
+      filter: { stage?: string; code?: string; batchId?: string },
+      cursor: TimeCursor | null,
+      limit: number,
+    ) {
+      const { items } = ok(
+        await rpc.call(
+          "sluice_dead_letters",
+          { ...scoped(scope), p_filter: filter, ...before(cursor), p_limit: limit },
+          listOf(DeadLetterRow),
+        ),
+      );
+      const last = items.at(-1);
+      return {
+        items: items.map(
+          (row): DeadLetter => ({ ...row, title: describeCode(row.code).title, advice: describeCode(row.code).advice }),
+        ),
+        next: items.length < limit || last === undefined ? null : { at: last.lastSeen, id: last.ingestionId },
+      };
+    },
+    async createBatch(scope: Scope, name: string, expected?: number): Promise<Batch> {
+      return toBatch(
+        ok(
+          await rpc.call(
+            "sluice_create_batch",
+            { ...scoped(scope), p_name: name, p_expected: expected ?? null },
+            BatchAnswer,
+          ),
+        ).batch,
+      );
+    },
+    async batch(scope: Scope, batchId: string): Promise<Batch> {
+      return toBatch(ok(await rpc.call("sluice_get_batch", { ...scoped(scope), p_batch: batchId }, BatchAnswer)).batch);
+    },
+    async batches(
+      scope: Scope,
+      cursor: TimeCursor | null,
+      limit: number,
+    ): Promise<{ items: Batch[]; next: TimeCursor | null }> {
+      const { items } = ok(
+        await rpc.call(
+          "sluice_list_batches",
+          { ...scoped(scope), ...before(cursor), p_limit: limit },
+          listOf(BatchRow),
+        ),
+      );
+      const last = items.at(-1);
+      return {
+        items: items.map(toBatch),
+        next: items.length < limit || last === undefined ? null : { at: last.createdAt, id: last.id },
+      };
+    },
+    /** Cancel and retry go on call by call while `more`. */
+    async batchAction(
+      scope: Scope,
+      batchId: string,
+      action: BatchAction,
+      options: { expected?: number; limit?: number } = {},
+    ): Promise<{ batch: Batch; more: boolean }> {
+      const answer = ok(
+        await rpc.call(
+          "sluice_batch_action",
+          {
+            ...scoped(scope),
+            p_batch: batchId,
+            p_action: action,
+            p_expected: options.expected ?? null,
+            p_limit: options.limit ?? 1_000,
+          },
+          BatchAnswer,
+        ),
+      );
+      return { batch: toBatch(answer.batch), more: answer.more ?? false };
+    },
+    /** `vector`: pgvector text of the query under `model`; none for keyword search. */
+    async search(
+      scope: Scope,
+      request: SearchRequest,
+      options: { vector: string | null; model: string; queryHash: string },
+    ) {
+      const answer = await rpc.call(
+        "sluice_search",
+        {
+          ...scoped(scope),
+          p_query: request.query,
+          p_mode: request.mode,
+          p_vector: options.vector,
+          p_model: options.model,
+          p_filter: request.filter as never,
+          p_limit: request.k,
+          p_query_hash: options.queryHash,
+        },
+        Found,
+      );
+      return refuse(answer) as Exclude<z.infer<typeof Found>, z.infer<typeof refused>>;
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { type ErrorCode, SluiceError } from "@sluice/contracts";
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import WebSocket from "ws";
+import { z } from "zod";
+import type { Database } from "./database.types.js";
+
+type Functions = Database["public"]["Functions"];
+export type FunctionName = keyof Functions & string;
+/** Generated types don't know that SQL arguments may be null. */
+type Args<N extends FunctionName> = { [K in keyof Functions[N]["Args"]]: Functions[N]["Args"][K] | null };
+
+export interface StoreOptions {
+  url: string;
+  /** The secret key bypasses row-level security: every call made with it names the organization. */
+  secretKey: string;
+  /** Longest a call may take, in milliseconds. */
+  timeoutMs?: number;
+}
+
+export interface Rpc {
+  readonly client: SupabaseClient<Database>;
+  /** Calls a function and checks its answer. Throws `database_unavailable` when the database can't be reached. */
+  call<N extends FunctionName, T>(name: N, args: Args<N>, answer: z.ZodType<T>): Promise<T>;
+}
+
+/**
+ * Errors that mean "not now": no answer, a gateway's 5xx, and SQLSTATE classes 08 (connection), 40 (rolled back), 53 (resources),
+ * 57 (shutting down, cancelled); PGRST0xx is PostgREST without its database.
+ */
+function isOutage(status: number, code: string | undefined): boolean {
+  return status === 0 || [502, 503, 504, 520, 522, 524].includes(status) || /^(08|40|53|57|PGRST0)/.test(code ?? "");
+}
+
+export function createRpc(options: StoreOptions): Rpc {
+  const timeoutMs = options.timeoutMs ?? 30_000;
+  const client = createClient<Database>(options.url, options.secretKey, {
+    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+    // supabase-js wants a WebSocket on Node 20 even where Realtime is not used.
+    realtime: { transport: WebSocket as never },
+  });
+  return {
+    client,
+    async call(name, args, answer) {
+      const { data, error, status } = await client.rpc(name, args as never).abortSignal(AbortSignal.timeout(timeoutMs));
+      if (error !== null) {
+        const outage = isOutage(status, error.code);
+        throw new SluiceError(outage ? "database_unavailable" : "internal_error", {
+          cause: new DatabaseError(name, status, error.code),
+        });
+      }
+      return parseAnswer(name, answer, data);
+    },
+  };
+}
+
+function parseAnswer<T>(name: string, schema: z.ZodType<T>, data: unknown): T {
+  const result = schema.safeParse(data);
+  if (result.success) return result.data;
+  throw new SluiceError("internal_error", { cause: new DatabaseError(name, 200, "ANSWER") });
+}
+
+/** Which call failed and how: the database's own message may quote values and is left behind. */
+export class DatabaseError extends Error {
+  readonly code: string;
+  constructor(call: string, status: number, code: string | undefined) {
+    super("database call failed");
+    this.name = "DatabaseError";
+    this.code = `${call}/${status}/${code ?? ""}`;
+  }
+}
+
+const Refusal = z.object({ outcome: z.enum(["forbidden", "not_found", "batch_closed", "document_in_progress"]) });
+
+/** Throws the request error an outcome stands for; other outcomes pass. */
+export function refuse<T extends { outcome: string }>(answer: T): T {
+  const refusal = Refusal.safeParse(answer);
+  if (refusal.success) throw new SluiceError(refusal.data.outcome satisfies ErrorCode);
+  return answer;
+}

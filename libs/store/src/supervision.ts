@@ -1,0 +1,123 @@
+import { Ledger } from "@sluice/contracts";
+import { z } from "zod";
+import { QueuedJob } from "./intake.js";
+import type { Rpc } from "./rpc.js";
+
+const Stranded = QueuedJob.extend({ expired: z.boolean(), dispatchedAt: z.string() });
+export type Stranded = z.infer<typeof Stranded>;
+
+const Stats = z.object({
+  documents: z.record(z.string(), z.number()),
+  deleted: z.number(),
+  accepted: z.number(),
+  backlog: z.array(z.object({ queue: z.string(), waiting: z.number(), oldestSeconds: z.number() })),
+  deadLetters: z.array(z.object({ stage: z.string(), code: z.string(), count: z.number() })),
+});
+export type Stats = z.infer<typeof Stats>;
+
+const Finding = z.object({ finding: z.string(), ingestionId: z.uuid(), documentId: z.uuid(), at: z.string() });
+export type Finding = z.infer<typeof Finding>;
+
+const Event = z.object({
+  xid: z.string(),
+  id: z.number(),
+  organizationId: z.uuid(),
+  documentId: z.uuid(),
+  ingestionId: z.uuid(),
+  batchId: z.uuid().nullable(),
+  kind: z.string(),
+  status: z.string(),
+  stage: z.string().nullable(),
+  generation: z.number(),
+  attempt: z.number(),
+  durationMs: z.number().nullable(),
+  code: z.string().nullable(),
+  at: z.string(),
+});
+export type StoredEvent = z.infer<typeof Event>;
+const Events = z.object({ xid: z.string(), id: z.number(), events: z.array(Event) });
+/** A place in the order of events: transaction, then row. */
+export interface EventCursor {
+  xid: string;
+  id: number;
+}
+
+/** What the supervisor's loops and the event poller need; works across organizations, or on `organizations` where given. */
+export function createSupervision(rpc: Rpc) {
+  return {
+    /** The loop's fencing number while `holder` has the lease; null when somebody else has. */
+    acquireLease(name: string, holder: string, ttlMs: number): Promise<number | null> {
+      return rpc.call(
+        "sluice_acquire_lease",
+        { p_name: name, p_holder: holder, p_ttl_ms: ttlMs },
+        z.number().nullable(),
+      );
+    },
+    async releaseLease(name: string, holder: string): Promise<void> {
+      await rpc.call("sluice_release_lease", { p_name: name, p_holder: holder }, z.unknown());
+    },
+    dispatch(limit: number, window: number, organizations?: string[]): Promise<QueuedJob[]> {
+      return rpc.call(
+        "sluice_dispatch",
+        { p_limit: limit, p_window: window, p_organizations: organizations ?? null },
+        z.array(QueuedJob),
+      );
+    },
+    stranded(
+      graceMs: number,
+      after: { dispatchedAt: string; ingestionId: string } | null,
+      limit: number,
+      organizations?: string[],
+    ): Promise<Stranded[]> {
+      return rpc.call(
+        "sluice_stranded",
+        {
+          p_grace_ms: graceMs,
+          p_after_at: after?.dispatchedAt ?? null,
+          p_after_id: after?.ingestionId ?? null,
+          p_limit: limit,
+          p_organizations: organizations ?? null,
+        },
+        z.array(Stranded),
+      );
+    },
+    requeue(jobs: Omit<QueuedJob, "rank">[], maxDeaths: number): Promise<QueuedJob[]> {
+      const items = jobs.map(({ organizationId, ingestionId, generation, queue }) => ({
+        organizationId,
+        ingestionId,
+        generation,
+        queue,
+      }));
+      return rpc.call("sluice_requeue", { p_items: items, p_max_deaths: maxDeaths }, z.array(QueuedJob));
+    },
+    sweepParts(limit: number): Promise<number> {
+      return rpc.call("sluice_sweep_parts", { p_limit: limit }, z.number());
+    },
+    objectsToErase(graceMs: number, limit: number): Promise<string[]> {
+      return rpc.call("sluice_objects_to_erase", { p_grace_ms: graceMs, p_limit: limit }, z.array(z.string()));
+    },
+    cancelStep(limit: number): Promise<number> {
+      return rpc.call("sluice_cancel_step", { p_limit: limit }, z.number());
+    },
+    async expireRequests(): Promise<void> {
+      await rpc.call("sluice_expire_idempotency_keys", {}, z.unknown());
+    },
+    stats(): Promise<Stats> {
+      return rpc.call("sluice_stats", {}, Stats);
+    },
+    ledger(organizationId: string, batchId?: string): Promise<Ledger> {
+      return rpc.call("sluice_ledger", { p_organization: organizationId, p_batch: batchId ?? null }, Ledger);
+    },
+    checkLedger(organizationId: string, limit = 100): Promise<Finding[]> {
+      return rpc.call("sluice_ledger_check", { p_organization: organizationId, p_limit: limit }, z.array(Finding));
+    },
+    /** Events after the cursor, in an order that nothing can appear in behind it; a null cursor answers where now is. */
+    eventsSince(cursor: EventCursor | null, limit = 500): Promise<EventCursor & { events: StoredEvent[] }> {
+      return rpc.call(
+        "sluice_events_since",
+        { p_xid: cursor?.xid ?? null, p_id: cursor?.id ?? null, p_limit: limit },
+        Events,
+      );
+    },
+  };
+}

@@ -1,0 +1,280 @@
+import {
+  Code,
+  type Page,
+  type ParseSummary,
+  type QueueName,
+  type Section,
+  Section as SectionSchema,
+} from "@sluice/contracts";
+import { z } from "zod";
+import { QueuedJob } from "./intake.js";
+import type { Rpc } from "./rpc.js";
+
+/** What names a piece of work: every write compares the generation. */
+export interface Held {
+  organizationId: string;
+  ingestionId: string;
+  generation: number;
+}
+
+const Started = z.object({
+  outcome: z.literal("started"),
+  organizationId: z.uuid(),
+  ingestionId: z.uuid(),
+  documentId: z.uuid(),
+  generation: z.number().int(),
+  revision: z.number().int(),
+  /** 1 for the first try of this stage. */
+  attempt: z.number().int(),
+  objectPath: z.string(),
+  contentHash: z.string(),
+  byteLength: z.number(),
+  declaredType: z.string().nullable(),
+  mediaType: z.string().nullable(),
+  /** How many documents this one lies in. */
+  depth: z.number().int(),
+  acceptedAt: z.string(),
+  queuedMs: z.number(),
+  activeModel: z.string().nullable(),
+});
+export type Task = z.infer<typeof Started>;
+const Begun = z.array(
+  z.union([
+    Started,
+    z.object({ outcome: z.literal("busy"), retryAfterMs: z.number() }),
+    z.object({ outcome: z.enum(["stale", "gone", "paused", "cancelled", "dead"]) }),
+  ]),
+);
+export type Begun = z.infer<typeof Begun>[number];
+
+const Sealed = z.union([
+  z.object({ outcome: z.literal("sealed"), job: QueuedJob.optional(), sinceAcceptedMs: z.number().optional() }),
+  z.object({ outcome: z.enum(["stale", "incomplete", "model_inactive"]) }),
+]);
+export type Sealed = z.infer<typeof Sealed>;
+const Put = z.enum(["stored", "stale"]);
+
+/** A child, its bytes stored, on its way to being accepted with its parent's parse. */
+export interface StoredChild {
+  path: string;
+  objectPath: string;
+  contentHash: string;
+  byteLength: number;
+  declaredType: string | null;
+  mediaType: string | null;
+  fileName: string | null;
+}
+
+export const Chunk = z.strictObject({
+  ordinal: z.number().int().nonnegative(),
+  sectionOrdinal: z.number().int().nonnegative(),
+  text: z.string(),
+  prefix: z.string(),
+  tokenCount: z.number().int(),
+  pageFrom: z.number().int().nullable(),
+  pageTo: z.number().int().nullable(),
+  /** [start, end) in UTF-16 units over the display text; joined, they make `text`. */
+  spans: z.array(z.tuple([z.number().int(), z.number().int()])),
+  contentHash: z.string(),
+});
+export type Chunk = z.infer<typeof Chunk>;
+
+const SectionRow = SectionSchema.extend({ code: Code.nullable() });
+const ChunkToEmbed = z.object({
+  id: z.uuid(),
+  ordinal: z.number().int(),
+  text: z.string(),
+  prefix: z.string(),
+  tokenCount: z.number().int(),
+});
+export type ChunkToEmbed = z.infer<typeof ChunkToEmbed>;
+
+const held = (work: Held) => ({
+  p_organization: work.organizationId,
+  p_ingestion: work.ingestionId,
+  p_generation: work.generation,
+});
+const asItem = ({ organizationId, ingestionId, generation }: Held) => ({ organizationId, ingestionId, generation });
+
+/** What the stages' workers do. Every call names the generation; one of an older generation changes nothing and is told so. */
+export function createWork(rpc: Rpc) {
+  return {
+    async begin(
+      queue: QueueName,
+      jobs: Held[],
+      worker: string,
+      options: { leaseMs: number; maxDeaths: number },
+    ): Promise<Begun[]> {
+      return rpc.call(
+        "sluice_begin_stage",
+        {
+          p_items: jobs.map(asItem),
+          p_queue: queue,
+          p_worker: worker,
+          p_lease_ms: options.leaseMs,
+          p_max_deaths: options.maxDeaths,
+        },
+        Begun,
+      );
+    },
+    /** The ids of the ingestions that are still this worker's. */
+    renew(jobs: Held[], worker: string, leaseMs: number): Promise<string[]> {
+      return rpc.call(
+        "sluice_renew_leases",
+        { p_items: jobs.map(asItem), p_worker: worker, p_lease_ms: leaseMs },
+        z.array(z.uuid()),
+      );
+    },
+    fail(
+      work: Held,
+      worker: string,
+      failure: { code: string; maxAttempts: number; delayMs: number; durationMs: number },
+    ) {
+      return rpc.call(
+        "sluice_fail_stage",
+        {
+          ...held(work),
+          p_worker: worker,
+          p_code: failure.code,
+          p_max_attempts: failure.maxAttempts,
+          p_delay_ms: failure.delayMs,
+          p_duration_ms: Math.round(failure.durationMs),
+        },
+        z.enum(["dead", "retrying", "stale"]),
+      );
+    },
+    /** Gives work back without blame. `waitingFor`: the code of somebody else's outage; none when the worker is stopping. */
+    handBack(jobs: Held[], worker: string, delayMs: number, waitingFor?: string): Promise<number> {
+      return rpc.call(
+        "sluice_hand_back",
+        { p_items: jobs.map(asItem), p_worker: worker, p_delay_ms: Math.round(delayMs), p_code: waitingFor ?? null },
+        z.number(),
+      );
+    },
+    putSections(work: Held, part: number, sections: Section[], pages: Page[]) {
+      return rpc.call(
+        "sluice_put_sections",
+        { ...held(work), p_part: part, p_sections: sections as never, p_pages: pages as never },
+        Put,
+      );
+    },
+    sealParse(
+      work: Held,
+      worker: string,
+      seal: {
+        parts: number;
+        summary: ParseSummary & { parserVersion: string };
+        children: StoredChild[];
+        durationMs: number;
+      },
+    ): Promise<Sealed> {
+      return rpc.call(
+        "sluice_seal_parse",
+        {
+          ...held(work),
+          p_worker: worker,
+          p_parts: seal.parts,
+          p_summary: { ...seal.summary, children: seal.children } as never,
+          p_duration_ms: Math.round(seal.durationMs),
+        },
+        Sealed,
+      );
+    },
+    /** Sections after an ordinal, about `length` characters of them; null when the work is no longer this worker's. */
+    sectionsToChunk(work: Held, after: number, limit: number, length: number): Promise<Section[] | null> {
+      return rpc.call(
+        "sluice_sections_to_chunk",
+        { ...held(work), p_after: after, p_limit: limit, p_length: length },
+        z.array(SectionRow).nullable(),
+      );
+    },
+    putChunks(work: Held, part: number, chunks: Chunk[]) {
+      return rpc.call("sluice_put_chunks", { ...held(work), p_part: part, p_chunks: chunks as never }, Put);
+    },
+    sealChunks(
+      work: Held,
+      worker: string,
+      seal: { parts: number; chunks: number; tokens: number; chunkerVersion: string; durationMs: number },
+    ): Promise<Sealed> {
+      const { parts, durationMs, ...summary } = seal;
+      return rpc.call(
+        "sluice_seal_chunks",
+        { ...held(work), p_worker: worker, p_parts: parts, p_summary: summary, p_duration_ms: Math.round(durationMs) },
+        Sealed,
+      );
+    },
+    async registerModel(model: {
+      id: string;
+      provider: string;
+      name: string;
+      dimensions: number;
+      lexical: boolean;
+    }): Promise<void> {
+      await rpc.call(
+        "sluice_register_model",
+        {
+          p_id: model.id,
+          p_provider: model.provider,
+          p_name: model.name,
+          p_dimensions: model.dimensions,
+          p_lexical: model.lexical,
+        },
+        z.unknown(),
+      );
+    },
+    /** Chunks after an ordinal that have no vector of the model yet; null when the work is no longer this worker's. */
+    chunksToEmbed(work: Held, model: string, after: number, limit: number): Promise<ChunkToEmbed[] | null> {
+      return rpc.call(
+        "sluice_chunks_to_embed",
+        { ...held(work), p_model: model, p_after: after, p_limit: limit },
+        z.array(ChunkToEmbed).nullable(),
+      );
+    },
+    /** Vectors of chunks of any documents in hand. Answers how many rows were new. */
+    putEmbeddings(
+      model: string,
+      rows: (Held & { chunkId: string; vector: readonly number[] | Float32Array })[],
+    ): Promise<number> {
+      const items = rows.map((row) => ({ ...asItem(row), chunkId: row.chunkId, vector: vectorText(row.vector) }));
+      return rpc.call("sluice_put_embeddings", { p_model: model, p_items: items }, z.number());
+    },
+    sealEmbed(work: Held, worker: string, model: string, durationMs: number): Promise<Sealed> {
+      return rpc.call(
+        "sluice_seal_embed",
+        { ...held(work), p_worker: worker, p_model: model, p_duration_ms: Math.round(durationMs) },
+        Sealed,
+      );
+    },
+    async recordUsage(usage: {
+      organizationId: string;
+      provider: string;
+      model: string;
+      inputs: number;
+      tokens: number;
+      latencyMs: number;
+    }): Promise<void> {
+      await rpc.call(
+        "sluice_record_usage",
+        {
+          p_organization: usage.organizationId,
+          p_provider: usage.provider,
+          p_model: usage.model,
+          p_inputs: usage.inputs,
+          p_tokens: usage.tokens,
+          p_latency_ms: Math.round(usage.latencyMs),
+        },
+        z.unknown(),
+      );
+    },
+  };
+}
+
+/**
+ * A vector as pgvector text in whole millionths: PGlite reads whole numbers ten times faster than fractions, and the database
+ * normalises what it is given. The rounding moves a unit vector by less than 1e-6 a component.
+ */
+export function vectorText(vector: readonly number[] | Float32Array): string {
+  let text = "[";
+  for (let i = 0; i < vector.length; i++) text += `${i === 0 ? "" : ","}${Math.round((vector[i] ?? 0) * 1e6)}`;
+  return `${text}]`;
+}
