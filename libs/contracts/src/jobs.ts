@@ -17,6 +17,13 @@ export const JobPayload = z.strictObject({
 });
 export type JobPayload = z.infer<typeof JobPayload>;
 
+/** What the database asks to be queued. `rank`: how many of the organization were in flight before it; lower goes first. */
+export const QueuedJob = JobPayload.omit({ v: true }).extend({
+  queue: QueueName,
+  rank: z.number().int().nonnegative(),
+});
+export type QueuedJob = z.infer<typeof QueuedJob>;
+
 export interface JobSpec {
   /** The stage whose worker consumes the queue. */
   stage: Stage;

@@ -29,7 +29,7 @@ export function createStore(options: StoreOptions) {
 export type Store = ReturnType<typeof createStore>;
 
 export type { Caller, Scope } from "./caller.js";
-export type { Acceptance, QueuedJob, StoredUpload } from "./intake.js";
+export type { Acceptance, StoredUpload } from "./intake.js";
 export { applyMigrations, migrationsFolder, type SqlRunner } from "./migrations.js";
 export { connectPostgres } from "./postgres.js";
 export type { DerivedKind, TimeCursor } from "./reading.js";

@@ -1,11 +1,7 @@
-import { JobPayload, QueueName, Status } from "@sluice/contracts";
+import { QueuedJob, QueueName, Status } from "@sluice/contracts";
 import { z } from "zod";
 import { type Scope, scoped } from "./caller.js";
 import { type Rpc, refuse } from "./rpc.js";
-
-/** What the database asks the queue to be told. `rank`: how many of the organization were in flight before it. */
-export const QueuedJob = JobPayload.omit({ v: true }).extend({ queue: QueueName, rank: z.number().int() });
-export type QueuedJob = z.infer<typeof QueuedJob>;
 
 /** An original that lies in Storage and waits to be accepted. */
 export interface StoredUpload {

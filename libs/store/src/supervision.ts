@@ -1,6 +1,5 @@
-import { Ledger } from "@sluice/contracts";
+import { Ledger, QueuedJob } from "@sluice/contracts";
 import { z } from "zod";
-import { QueuedJob } from "./intake.js";
 import type { Rpc } from "./rpc.js";
 
 const Stranded = QueuedJob.extend({ expired: z.boolean(), dispatchedAt: z.string() });

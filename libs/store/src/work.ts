@@ -2,12 +2,12 @@ import {
   Code,
   type Page,
   type ParseSummary,
+  QueuedJob,
   type QueueName,
   type Section,
   Section as SectionSchema,
 } from "@sluice/contracts";
 import { z } from "zod";
-import { QueuedJob } from "./intake.js";
 import type { Rpc } from "./rpc.js";
 
 /** What names a piece of work: every write compares the generation. */
