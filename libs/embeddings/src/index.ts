@@ -1,1 +1,4 @@
-export {};
+/** Texts to vectors, by whichever provider is configured. The embedder embeds passages with it, the gateway queries. */
+export { type Batcher, createBatcher, type Request as EmbeddingRequest } from "./batcher.js";
+export { createEmbeddingProvider, embeddingConfig } from "./config.js";
+export type { Embedded, EmbeddingModel, EmbeddingProvider } from "./provider.js";

@@ -29,6 +29,7 @@ export function createStore(options: StoreOptions) {
 export type Store = ReturnType<typeof createStore>;
 
 export type { Caller, Scope } from "./caller.js";
+export { storeConfig } from "./config.js";
 export type { Acceptance, StoredUpload } from "./intake.js";
 export { applyMigrations, migrationsFolder, type SqlRunner } from "./migrations.js";
 export { connectPostgres } from "./postgres.js";

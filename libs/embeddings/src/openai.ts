@@ -1,0 +1,93 @@
+import { SluiceError } from "@sluice/contracts";
+import OpenAI from "openai";
+import { describeModel, type Embedded, type EmbeddingProvider } from "./provider.js";
+
+export interface OpenAiOptions {
+  apiKey: string;
+  /** Of anything that speaks the protocol: OpenAI, Azure OpenAI, vLLM, TEI, Ollama. */
+  baseUrl: string | undefined;
+  model: string;
+  dimensions: number;
+  /** Whether to ask for the dimensions: models of fixed size refuse the parameter. */
+  sendDimensions: boolean;
+  maxInputs: number;
+  maxTokens: number;
+  timeoutMs: number;
+}
+
+/** `retry-after-ms`, `retry-after` in seconds or as a date; undefined when the provider does not say. */
+function retryAfterMs(headers: Headers | undefined): number | undefined {
+  const ms = Number(headers?.get("retry-after-ms") ?? Number.NaN);
+  if (Number.isFinite(ms)) return ms;
+  const text = headers?.get("retry-after");
+  if (text === null || text === undefined) return undefined;
+  const seconds = Number(text);
+  const value = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(text) - Date.now();
+  return Number.isFinite(value) ? Math.max(0, value) : undefined;
+}
+
+function classify(error: unknown): SluiceError {
+  if (error instanceof OpenAI.APIUserAbortError) return new SluiceError("embedding_unavailable", { cause: error });
+  if (error instanceof OpenAI.APIConnectionError) return new SluiceError("embedding_unavailable", { cause: error });
+  if (!(error instanceof OpenAI.APIError)) return new SluiceError("embedding_response_invalid", { cause: error });
+  const wait = retryAfterMs(error.headers);
+  // An exhausted quota is told as 429 too; either way it passes only by waiting or by somebody's paying.
+  if (error.status === 429) return new SluiceError("embedding_rate_limited", { cause: error, retryAfterMs: wait });
+  if (error.status === 401 || error.status === 403)
+    return new SluiceError("embedding_unauthorized", { cause: error, retryAfterMs: 60_000 });
+  if (error.status === 400 || error.status === 413 || error.status === 422)
+    return new SluiceError("embedding_input_refused", { cause: error });
+  return new SluiceError("embedding_unavailable", { cause: error, retryAfterMs: wait });
+}
+
+/** Puts the answer in order and checks it: the right number, the right size, finite, not zero. */
+function check(answer: OpenAI.CreateEmbeddingResponse, inputs: number, dimensions: number): Embedded {
+  const invalid = (code: string) =>
+    new SluiceError("embedding_response_invalid", { cause: Object.assign(new Error("unusable vectors"), { code }) });
+  if (!Array.isArray(answer?.data)) throw invalid("SHAPE");
+  const vectors = new Array<Float32Array | undefined>(inputs);
+  for (const { index, embedding } of answer.data) {
+    if (!Array.isArray(embedding) || embedding.length !== dimensions) throw invalid("DIMENSIONS");
+    if (vectors[index] !== undefined || index < 0 || index >= inputs) throw invalid("INDEX");
+    const vector = Float32Array.from(embedding);
+    if (!vector.every(Number.isFinite)) throw invalid("NOT_FINITE");
+    if (vector.every((value) => value === 0)) throw invalid("ZERO");
+    vectors[index] = vector;
+  }
+  const complete = vectors.filter((vector) => vector !== undefined);
+  if (complete.length !== inputs) throw invalid("COUNT");
+  return { vectors: complete, tokens: answer.usage?.total_tokens ?? 0 };
+}
+
+/** Embeddings by the OpenAI protocol. */
+export function createOpenAiProvider(options: OpenAiOptions): EmbeddingProvider {
+  // Retries belong to the pipeline, where they are counted and survive the process.
+  const client = new OpenAI({
+    apiKey: options.apiKey,
+    baseURL: options.baseUrl,
+    timeout: options.timeoutMs,
+    maxRetries: 0,
+    logLevel: "off",
+  });
+  return {
+    model: describeModel("openai", options.model, options.dimensions, false),
+    limits: { inputs: options.maxInputs, tokens: options.maxTokens },
+    async embed(texts, { signal } = {}) {
+      let answer: OpenAI.CreateEmbeddingResponse;
+      try {
+        answer = await client.embeddings.create(
+          // The SDK asks for base64 by itself, a quarter of the bytes of numbers in JSON, and decodes it.
+          {
+            model: options.model,
+            input: [...texts],
+            ...(options.sendDimensions ? { dimensions: options.dimensions } : {}),
+          },
+          { signal },
+        );
+      } catch (error) {
+        throw classify(error);
+      }
+      return check(answer, texts.length, options.dimensions);
+    },
+  };
+}

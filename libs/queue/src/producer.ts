@@ -1,0 +1,159 @@
+import { type JobPayload, jobId, payloadVersion, type QueuedJob, type QueueName, queueNames } from "@sluice/contracts";
+import { errorFields, type Logger, type Metrics } from "@sluice/runtime";
+import { Queue } from "bullmq";
+import { connect, disconnect, keyPrefix } from "./connection.js";
+
+export interface QueueOptions {
+  redisUrl: string;
+  prefix: string;
+  logger: Logger;
+  metrics: Metrics;
+}
+
+type JobRef = Pick<JobPayload, "ingestionId" | "generation"> & { queue: QueueName | null };
+export type QueueDepth = Record<"waiting" | "delayed" | "active", number>;
+
+export interface Producer {
+  /** Tells Redis what to look at. Answers how many it took: what it did not take is queued again from Postgres. Never throws. */
+  enqueue(jobs: QueuedJob[]): Promise<number>;
+  /** Takes jobs out that are not being worked on. Best effort, never throws: a job for something gone is dropped anyway. */
+  remove(jobs: JobRef[]): Promise<void>;
+  /** Which of the jobs Redis has. Throws when Redis can't be asked. */
+  has(jobs: JobRef[]): Promise<boolean[]>;
+  depths(): Promise<Record<QueueName, QueueDepth>>;
+  /** Tells whoever reads events that there may be new ones. */
+  nudge(): void;
+  onNudge(listener: () => void): () => void;
+  ready(): Promise<boolean>;
+  destroy(): Promise<void>;
+}
+
+const patienceMs = 1_000;
+
+function within<T>(promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(Object.assign(new Error("redis did not answer"), { code: "ETIMEDOUT" })),
+      patienceMs,
+    );
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** The writing side of the queues: a hint to Redis about what Postgres already knows. */
+export function createProducer({ redisUrl, prefix, logger, metrics }: QueueOptions): Producer {
+  const redis = connect(redisUrl, "impatient");
+  const channel = `${prefix}:events`;
+  const queues = new Map<QueueName, Queue>();
+  const queue = (name: QueueName): Queue => {
+    let made = queues.get(name);
+    if (made === undefined) {
+      made = new Queue(name, { connection: redis, prefix: keyPrefix(prefix, name), skipVersionCheck: true });
+      made.on("error", () => {});
+      queues.set(name, made);
+    }
+    return made;
+  };
+  const listeners = new Set<() => void>();
+  let subscriber: ReturnType<typeof connect> | undefined;
+  const up = () => redis.status === "ready";
+
+  async function addBulk(name: QueueName, jobs: QueuedJob[]): Promise<number> {
+    try {
+      if (!up()) throw Object.assign(new Error("redis is not connected"), { code: "ENOTCONNECTED" });
+      await within(
+        queue(name).addBulk(
+          jobs.map(({ organizationId, ingestionId, generation, rank }) => ({
+            name: "run",
+            data: { v: payloadVersion, organizationId, ingestionId, generation } satisfies JobPayload,
+            // Nothing is kept of a finished job: a retained one with the same id would make the next add a silent no-op.
+            opts: {
+              jobId: jobId(name, { ingestionId, generation }),
+              priority: Math.min(rank + 1, 2_097_151),
+              removeOnComplete: true,
+              removeOnFail: true,
+            },
+          })),
+        ),
+      );
+      return jobs.length;
+    } catch (error) {
+      metrics.enqueueFailures.inc({ queue: name }, jobs.length);
+      logger.warn("queue.enqueue_failed", { queue: name, count: jobs.length, ...errorFields(error) });
+      return 0;
+    }
+  }
+
+  return {
+    async enqueue(jobs) {
+      let taken = 0;
+      for (const name of queueNames) {
+        const own = jobs.filter((job) => job.queue === name);
+        if (own.length > 0) taken += await addBulk(name, own);
+      }
+      return taken;
+    },
+    async remove(jobs) {
+      if (!up()) return;
+      const removals = jobs.map(({ queue: name, ...job }) =>
+        name === null
+          ? undefined
+          : queue(name)
+              .remove(jobId(name, job))
+              .catch(() => {}),
+      );
+      await within(Promise.all(removals)).catch(() => {});
+    },
+    async has(jobs) {
+      const pipeline = redis.pipeline();
+      for (const { queue: name, ...job } of jobs)
+        pipeline.exists(name === null ? "" : `${keyPrefix(prefix, name)}:${name}:${jobId(name, job)}`);
+      const answers = (await within(pipeline.exec())) ?? [];
+      return answers.map(([error, count]) => {
+        if (error !== null) throw error;
+        return count === 1;
+      });
+    },
+    async depths() {
+      const entries = await Promise.all(
+        queueNames.map(async (name): Promise<[QueueName, QueueDepth]> => {
+          const counts = await within(queue(name).getJobCounts("wait", "prioritized", "delayed", "active"));
+          const { wait = 0, prioritized = 0, delayed = 0, active = 0 } = counts;
+          return [name, { waiting: wait + prioritized, delayed, active }];
+        }),
+      );
+      return Object.fromEntries(entries) as Record<QueueName, QueueDepth>;
+    },
+    nudge() {
+      if (up()) redis.publish(channel, "").catch(() => {});
+    },
+    onNudge(listener) {
+      listeners.add(listener);
+      if (subscriber === undefined) {
+        subscriber = connect(redisUrl, "patient");
+        subscriber.on("message", () => {
+          for (const each of listeners) each();
+        });
+        // Subscriptions are taken up again by themselves after a reconnection.
+        subscriber.subscribe(channel).catch(() => {});
+      }
+      return () => listeners.delete(listener);
+    },
+    ready: () =>
+      up()
+        ? within(redis.ping()).then(
+            () => true,
+            () => false,
+          )
+        : Promise.resolve(false),
+    async destroy() {
+      listeners.clear();
+      await Promise.race([
+        Promise.all([...queues.values()].map((each) => each.close().catch(() => {}))),
+        new Promise((resolve) => setTimeout(resolve, patienceMs).unref()),
+      ]);
+      await Promise.all([disconnect(redis), ...(subscriber === undefined ? [] : [disconnect(subscriber)])]);
+    },
+  };
+}

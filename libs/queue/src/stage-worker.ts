@@ -1,0 +1,283 @@
+import {
+  backoffMs,
+  describeCode,
+  JobPayload,
+  jobCatalog,
+  payloadVersion,
+  type QueuedJob,
+  type QueueName,
+  SluiceError,
+  toSluiceError,
+} from "@sluice/contracts";
+import { errorFields, type LogFields } from "@sluice/runtime";
+import { DelayedError, type Job, UnrecoverableError, Worker } from "bullmq";
+import { connect, disconnect, keyPrefix } from "./connection.js";
+import { createLeaseKeeper } from "./lease-keeper.js";
+import type { Producer, QueueOptions } from "./producer.js";
+
+/** The work as the database holds it: enough to name it in every write. */
+export interface HeldWork {
+  organizationId: string;
+  ingestionId: string;
+  generation: number;
+}
+interface StartedWork extends HeldWork {
+  outcome: "started";
+  attempt: number;
+  queuedMs: number;
+}
+
+/** The part of the store that the harness needs. Postgres holds leases, attempts and backoff; BullMQ only delivers. */
+export interface WorkLedger<T extends StartedWork> {
+  begin(
+    queue: QueueName,
+    jobs: HeldWork[],
+    worker: string,
+    options: { leaseMs: number; maxDeaths: number },
+  ): Promise<
+    (T | { outcome: "busy"; retryAfterMs: number } | { outcome: "stale" | "gone" | "paused" | "cancelled" | "dead" })[]
+  >;
+  renew(jobs: HeldWork[], worker: string, leaseMs: number): Promise<string[]>;
+  fail(
+    work: HeldWork,
+    worker: string,
+    failure: { code: string; maxAttempts: number; delayMs: number; durationMs: number },
+  ): Promise<string>;
+  handBack(jobs: HeldWork[], worker: string, delayMs: number, waitingFor?: string): Promise<number>;
+}
+
+/** How a handler's work ended: sealed (with the next stage's job), or overtaken by a newer generation. */
+export interface HandlerResult {
+  outcome: "sealed" | "stale" | "incomplete" | "model_inactive";
+  job?: QueuedJob;
+}
+
+export interface StageWorker {
+  start(): void;
+  /** Takes no new work, lets the work under way finish for the grace period, then aborts it and hands it back. Idempotent. */
+  destroy(): Promise<void>;
+  ready(): Promise<boolean>;
+  /** False when work has been waiting for a minute and none of it was taken. */
+  live(): boolean;
+}
+
+export interface StageWorkerOptions<T extends StartedWork> extends QueueOptions {
+  queue: QueueName;
+  worker: string;
+  concurrency: number;
+  graceMs: number;
+  leaseMs: number;
+  maxDeaths: number;
+  work: WorkLedger<T>;
+  producer: Producer;
+  /** Does the stage's work and seals it. Must stop soon after `signal` aborts; what it wrote by then is invisible. */
+  handler: (task: T, signal: AbortSignal) => Promise<HandlerResult>;
+}
+
+/** Why a handler was aborted. */
+type Abort = "timeout" | "lost" | "stopping";
+
+/**
+ * One stage's consumer, the place where leases, timeouts, metrics, logs and the classification of failures are.
+ *
+ *   taken ─begin─▶ started ─handler─▶ sealed ─▶ next stage's job
+ *     │              ├─ failed       attempts and backoff are counted in Postgres; the dispatcher brings it back
+ *     │              ├─ outage       handed back with a delay, costs no attempt
+ *     │              ├─ stopping     handed back at once
+ *     │              └─ lost         the lease went to somebody else: nothing to do
+ *     ├─ busy         somebody holds the lease: looked at again later
+ *     └─ stale, gone, paused, cancelled, dead: the job is dropped
+ */
+export function createStageWorker<T extends StartedWork>(options: StageWorkerOptions<T>): StageWorker {
+  const { queue, worker, logger, metrics, work, producer } = options;
+  const { stage, attempts, timeoutMs } = jobCatalog[queue];
+  const redis = connect(options.redisUrl, "patient");
+  const running = new Map<string, { work: HeldWork; abort: AbortController }>();
+  const leases = createLeaseKeeper({
+    worker,
+    leaseMs: options.leaseMs,
+    ledger: work,
+    logger,
+    running: () => [...running.values()].map((each) => each.work),
+    lost: (id) => running.get(id)?.abort.abort("lost" satisfies Abort),
+  });
+  let lastTaken = Date.now();
+  let probe: NodeJS.Timeout | undefined;
+  let stuck = false;
+  let destroying: Promise<void> | undefined;
+
+  const later = async (job: Job, token: string | undefined, delayMs: number): Promise<never> => {
+    await job.moveToDelayed(Date.now() + Math.max(100, delayMs), token);
+    throw new DelayedError();
+  };
+
+  async function process(job: Job, token?: string): Promise<void> {
+    lastTaken = Date.now();
+    const version: unknown = (job.data as { v?: unknown } | undefined)?.v;
+    if (typeof version === "number" && version > payloadVersion) return later(job, token, 5_000);
+    const parsed = JobPayload.safeParse(job.data);
+    if (!parsed.success) {
+      // Its ingestion is found stranded and gets a job that is well formed.
+      logger.warn("job.malformed", { queue });
+      return;
+    }
+    const ids: LogFields = {
+      queue,
+      stage,
+      organizationId: parsed.data.organizationId,
+      ingestionId: parsed.data.ingestionId,
+      generation: parsed.data.generation,
+    };
+    let begun: Awaited<ReturnType<typeof work.begin>>[number] | undefined;
+    try {
+      [begun] = await work.begin(queue, [parsed.data], worker, {
+        leaseMs: options.leaseMs,
+        maxDeaths: options.maxDeaths,
+      });
+    } catch (error) {
+      logger.warn("job.begin_failed", { ...ids, ...errorFields(error) });
+      return later(job, token, 2_000);
+    }
+    if (begun === undefined) return;
+    if (begun.outcome === "busy") return later(job, token, (begun as { retryAfterMs: number }).retryAfterMs);
+    if (begun.outcome !== "started") {
+      metrics.jobs.inc({ stage, outcome: begun.outcome });
+      logger.debug("job.dropped", { ...ids, outcome: begun.outcome });
+      return;
+    }
+    const next = await run(begun as T, ids);
+    if (next !== undefined) await producer.enqueue([{ ...next, rank: Math.max(0, (job.opts.priority ?? 1) - 1) }]);
+    producer.nudge();
+  }
+
+  /** Runs the handler under lease and timeout, and tells the database how it ended. Never throws: it is all in Postgres. */
+  async function run(task: T, ids: LogFields): Promise<QueuedJob | undefined> {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort("timeout" satisfies Abort), timeoutMs);
+    const began = performance.now();
+    const fields = (): LogFields => ({
+      ...ids,
+      generation: task.generation,
+      attempt: task.attempt,
+      durationMs: Math.round(performance.now() - began),
+    });
+    running.set(task.ingestionId, { work: task, abort });
+    if (destroying !== undefined) abort.abort("stopping" satisfies Abort);
+    metrics.queueWait.observe({ stage }, task.queuedMs / 1_000);
+    try {
+      const result = await options.handler(task, abort.signal);
+      if (result.outcome === "incomplete")
+        throw new SluiceError("internal_error", {
+          cause: Object.assign(new Error("parts are missing"), { code: "INCOMPLETE" }),
+        });
+      if (result.outcome === "model_inactive") throw new SluiceError("embedding_model_inactive");
+      metrics.jobs.inc({ stage, outcome: result.outcome });
+      logger.info("job.done", { ...fields(), outcome: result.outcome });
+      return result.job;
+    } catch (error) {
+      await settle(task, abort.signal.aborted ? (abort.signal.reason as Abort) : undefined, error, fields()).catch(
+        (failure: unknown) => {
+          // The database can't be told now. The lease runs out, and the supervisor queues it again.
+          logger.warn("job.unsettled", { ...fields(), ...errorFields(failure) });
+          metrics.jobs.inc({ stage, outcome: "unsettled" });
+        },
+      );
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+      running.delete(task.ingestionId);
+      metrics.jobDuration.observe({ stage }, (performance.now() - began) / 1_000);
+    }
+  }
+
+  async function settle(task: T, aborted: Abort | undefined, error: unknown, fields: LogFields): Promise<void> {
+    if (aborted === "lost") {
+      metrics.jobs.inc({ stage, outcome: "lost" });
+      logger.warn("job.lost", fields);
+      return;
+    }
+    if (aborted === "stopping") {
+      await work.handBack([task], worker, 0);
+      metrics.jobs.inc({ stage, outcome: "handed_back" });
+      logger.info("job.handed_back", fields);
+      return;
+    }
+    const failure = aborted === "timeout" ? new SluiceError("limit_time", { cause: error }) : toSluiceError(error);
+    if (failure.kind === "outage") {
+      const delayMs = failure.retryAfterMs ?? 2_000 + Math.random() * 8_000;
+      await work.handBack([task], worker, delayMs, failure.code);
+      metrics.jobs.inc({ stage, outcome: "waiting" });
+      logger.warn("job.waiting", {
+        ...fields,
+        code: failure.code,
+        delayMs: Math.round(delayMs),
+        ...errorFields(failure),
+      });
+      return;
+    }
+    const maxAttempts = failure.kind === "permanent" ? 1 : (describeCode(failure.code).attempts ?? attempts);
+    const outcome = await work.fail(task, worker, {
+      code: failure.code,
+      maxAttempts,
+      delayMs: backoffMs(queue, task.attempt),
+      durationMs: fields.durationMs ?? 0,
+    });
+    metrics.jobs.inc({ stage, outcome });
+    const line = {
+      ...fields,
+      code: failure.code,
+      outcome,
+      ...(failure.kind === "permanent" ? {} : errorFields(failure)),
+    };
+    if (outcome === "dead" && failure.kind !== "permanent") logger.error("job.failed", line);
+    else logger.warn("job.failed", line);
+  }
+
+  const consumer = new Worker(queue, process, {
+    connection: redis,
+    prefix: keyPrefix(options.prefix, queue),
+    concurrency: options.concurrency,
+    autorun: false,
+    lockDuration: 60_000,
+    stalledInterval: 30_000,
+    // Who died working on what is counted in Postgres; here a stalled job is only delivered again.
+    maxStalledCount: 1_000_000,
+    skipVersionCheck: true,
+  });
+  // A job that Redis forgot meanwhile can't be completed there: its effect is in Postgres, so this is no failure.
+  consumer.on("error", (error) => logger.debug("queue.error", { queue, ...errorFields(error) }));
+  consumer.on("failed", (_job, error) => {
+    if (!(error instanceof UnrecoverableError)) logger.debug("queue.job_failed", { queue, ...errorFields(error) });
+  });
+
+  async function look(): Promise<void> {
+    const depth = (await producer.depths())[queue];
+    const idle = running.size === 0 && Date.now() - lastTaken > 60_000;
+    stuck = depth.waiting > 0 && idle;
+  }
+
+  return {
+    start() {
+      leases.start();
+      consumer.run().catch((error) => logger.error("queue.stopped", { queue, ...errorFields(error) }));
+      probe = setInterval(() => look().catch(() => {}), 15_000);
+      probe.unref();
+    },
+    destroy() {
+      destroying ??= (async () => {
+        clearInterval(probe);
+        const timer = setTimeout(() => {
+          for (const { abort } of running.values()) abort.abort("stopping" satisfies Abort);
+        }, options.graceMs);
+        const patience = new Promise((resolve) => setTimeout(resolve, options.graceMs + 4_000).unref());
+        await Promise.race([consumer.close().catch(() => {}), patience]);
+        clearTimeout(timer);
+        await leases.destroy();
+        await disconnect(redis);
+      })();
+      return destroying;
+    },
+    ready: async () => redis.status === "ready",
+    live: () => !stuck,
+  };
+}
