@@ -1,0 +1,72 @@
+import { SluiceError } from "@sluice/contracts";
+import { fromBase64, unpacked } from "../reading/attachment.js";
+import { cdaCode, cdaHeader } from "../reading/cda-header.js";
+import { type CdaNode, CdaTreeBuilder, find, findAll } from "../reading/cda-tree.js";
+import { fileEncoding, readSample, readText } from "../reading/encoding.js";
+import { readXml, xmlEncoding } from "../reading/xml.js";
+import type { Format, Limits, Output } from "./format.js";
+
+/** Clinical documents: the header, each section's narrative with its code, an unstructured body as child. */
+export const ccda: Format = {
+  name: "ccda",
+  mediaTypes: ["application/cda+xml"],
+  aliases: ["application/xml", "text/xml", "text/plain", "application/hl7-cda+xml", "application/hl7-sda+xml"],
+  async parse(source, out, limits) {
+    const encoding = await fileEncoding(source.path, xmlEncoding(await readSample(source.path, 400)));
+    const tree = new CdaTreeBuilder();
+    await readXml(readText(source.path, encoding), tree, limits.maxDepth);
+    if (tree.root?.name !== "ClinicalDocument") throw new SluiceError("document_corrupt");
+    const header = cdaHeader(tree.root);
+    out.header(header);
+    const components = findAll(tree.root, "component");
+    const hasNarrative = components.flatMap((component) => findAll(component, "structuredBody")).some(hasText);
+    if (header.title && hasNarrative) await out.section({ title: header.title, code: header.type, text: header.title });
+    for (const component of components) {
+      for (const body of findAll(component, "structuredBody")) await sections(body, 1, out);
+      await unstructured(find(component, "nonXMLBody", "text"), out, limits);
+    }
+  },
+};
+
+async function sections(parent: CdaNode, level: number, out: Output): Promise<void> {
+  for (const section of findAll(parent, "component", "section")) {
+    const title = find(section, "title")?.text.replace(/\s+/g, " ").trim() || null;
+    let text = find(section, "text")?.text ?? "";
+    if (!text && section.coded.length > 0) {
+      // Not for people's eyes by the standard, but all there is.
+      text = section.coded.join("\n");
+      out.warn("narrative_missing");
+    }
+    const isParent = findAll(section, "component", "section").length > 0;
+    if (text || (title && isParent && hasText(section))) {
+      await out.section({
+        level,
+        title,
+        code: cdaCode(find(section, "code")),
+        text: [title, text].filter(Boolean).join("\n"),
+      });
+    } else if (!isParent) {
+      out.warn("section_empty");
+    }
+    await sections(section, level + 1, out);
+  }
+}
+
+function hasText(parent: CdaNode): boolean {
+  return Boolean(find(parent, "text")?.text) || findAll(parent, "component", "section").some(hasText);
+}
+
+async function unstructured(text: CdaNode | undefined, out: Output, limits: Limits): Promise<void> {
+  if (!text) return;
+  const { mediaType, representation } = text.attributes;
+  const content = text.text.trim();
+  const bytes = representation === "B64" || !content ? fromBase64(content) : undefined;
+  if (bytes) {
+    const child = { path: "nonXMLBody", fileName: null, declaredType: mediaType ?? null };
+    await out.child({ ...child, bytes: unpacked(bytes, limits) });
+  } else if (content) {
+    await out.section({ text: content });
+  } else {
+    out.warn("attachment_not_available");
+  }
+}

@@ -1,0 +1,126 @@
+import { maxSectionLength, SluiceError } from "@sluice/contracts";
+import { Parser } from "htmlparser2";
+import { charsetOf } from "../reading/declared.js";
+import { fileEncoding, readSample, readText } from "../reading/encoding.js";
+import { MarkupFlow } from "../reading/markup-flow.js";
+import type { Format, SectionInput } from "./format.js";
+import { cutPoint } from "./split.js";
+
+/** Browsers stop at 512 open elements; beyond this a page is an attack on the reader. */
+const maxOpenElements = 10_000;
+
+/** Headings begin sections; scripts and styles are dropped; a table is a line a row. */
+export const html: Format = {
+  name: "html",
+  mediaTypes: ["text/html"],
+  aliases: ["application/xhtml+xml", "text/plain", "application/xml", "text/xml"],
+  async parse(source, out) {
+    const encoding = await fileEncoding(
+      source.path,
+      charsetOf(source.declaredType) ?? (await metaCharset(source.path)),
+    );
+    const reader = new HtmlReader();
+    for await (const piece of readText(source.path, encoding)) {
+      reader.write(piece);
+      for (const section of reader.take()) await out.section(section);
+    }
+    for (const section of reader.end()) await out.section(section);
+    if (reader.title || reader.language) {
+      out.header({ title: reader.title.replace(/\s+/g, " ").trim() || null, language: reader.language });
+    }
+  },
+};
+
+async function metaCharset(path: string): Promise<string | null> {
+  const head = (await readSample(path, 4_096)).toString("latin1");
+  return (
+    /<meta[^>]+charset\s*=\s*["']?\s*([\w:-]+)/i.exec(head)?.[1] ??
+    /^\s*<\?xml[^>]+encoding=["']([\w-]+)/i.exec(head)?.[1] ??
+    null
+  );
+}
+
+class HtmlReader {
+  title = "";
+  language: string | null = null;
+  readonly #markup = new MarkupFlow();
+  #section: Omit<SectionInput, "text"> = {};
+  #done: SectionInput[] = [];
+  #inTitle = false;
+  #depth = 0;
+
+  readonly #parser = new Parser({
+    onopentag: (name, attributes) => {
+      this.#depth += 1;
+      if (this.#depth > maxOpenElements) throw new SluiceError("limit_nesting");
+      if (name === "html" && attributes.lang) this.language = attributes.lang;
+      if (name === "title") this.#inTitle = this.title === "";
+      if (isHeading(name) && !this.#markup.flow.inCell) this.#finish();
+      this.#markup.open(name, attributes);
+    },
+    ontext: (text) => {
+      if (this.#inTitle) this.title += text;
+      this.#markup.text(text);
+    },
+    onclosetag: (name) => {
+      this.#depth -= 1;
+      if (name === "title") this.#inTitle = false;
+      this.#markup.close(name);
+      if (isHeading(name) && !this.#markup.flow.inCell) this.#begin(Number(name[1]));
+    },
+  });
+
+  write(piece: string): void {
+    this.#parser.write(piece);
+    // A page without headings must not pile up.
+    while (this.#markup.flow.length > maxSectionLength * 8) this.#cut();
+  }
+
+  take(): SectionInput[] {
+    const done = this.#done;
+    this.#done = [];
+    return done;
+  }
+
+  end(): SectionInput[] {
+    this.#parser.end();
+    this.#finish();
+    return this.take();
+  }
+
+  #finish(): void {
+    this.#done.push({ ...this.#section, text: this.#markup.flow.take() });
+    this.#section = {};
+  }
+
+  #begin(level: number): void {
+    const title = this.#markup.flow.take();
+    this.#section = { level, title: title.replace(/\s+/g, " ") };
+    this.#markup.flow.raw(title);
+    this.#markup.flow.breakLine(2);
+  }
+
+  #cut(): void {
+    const text = this.#markup.flow.take();
+    const at = cutPoint(text, maxSectionLength * 7);
+    this.#done.push({ ...this.#section, text: text.slice(0, at) });
+    this.#markup.flow.raw(text.slice(at));
+  }
+}
+
+function isHeading(name: string): boolean {
+  return /^h[1-6]$/.test(name);
+}
+
+/** A fragment of HTML, such as a FHIR narrative, as text. */
+export function htmlToText(fragment: string): string {
+  const markup = new MarkupFlow();
+  const parser = new Parser({
+    onopentag: (name, attributes) => markup.open(name, attributes),
+    ontext: (text) => markup.text(text),
+    onclosetag: (name) => markup.close(name),
+  });
+  parser.write(fragment);
+  parser.end();
+  return markup.flow.take();
+}

@@ -1,0 +1,55 @@
+import { readFile } from "node:fs/promises";
+import { SluiceError } from "@sluice/contracts";
+import { PdfDocument } from "../reading/pdf-document.js";
+import type { Format, Limits, Output } from "./format.js";
+
+/** The text layer, a section a page; pages that are pictures are marked, and a document of only such pages waits for OCR. */
+export const pdf: Format = {
+  name: "pdf",
+  mediaTypes: ["application/pdf"],
+  aliases: ["application/x-pdf", "application/acrobat"],
+  async parse(source, out, limits) {
+    const document = await PdfDocument.open(new Uint8Array(await readFile(source.path)));
+    try {
+      if (document.pages > limits.maxPages) throw new SluiceError("limit_pages");
+      out.header({ title: await document.title() });
+      await pages(document, out, limits);
+      const attachments = await document.attachments();
+      for (const [index, { name, bytes }] of attachments.entries()) {
+        await out.child({ path: `attachment[${index}]`, fileName: name, declaredType: null, bytes });
+      }
+    } finally {
+      await document.destroy();
+    }
+  },
+};
+
+/** One page at a time: its text is handed on before the next is read. */
+async function pages(document: PdfDocument, out: Output, limits: Limits): Promise<void> {
+  const count = { text: 0, image: 0, unreadable: 0 };
+  for (let number = 1; number <= Math.min(document.pages, limits.maxPages); number += 1) {
+    const page = await readPage(document, number);
+    if (page.kind !== "blank") count[page.kind] += 1;
+    if (page.kind === "image") out.warn("page_needs_ocr", number);
+    if (page.kind === "unreadable") out.warn("page_unreadable", number);
+    await out.page(page.kind);
+    if (page.kind === "text") await out.section({ text: page.text });
+  }
+  if (count.text > 0) return;
+  if (count.image > 0) throw new SluiceError("ocr_required");
+  if (count.unreadable > 0) throw new SluiceError("document_corrupt");
+}
+
+/** A damaged page does not take the others with it. */
+async function readPage(
+  document: PdfDocument,
+  number: number,
+): Promise<{ kind: "text" | "image" | "blank" | "unreadable"; text: string }> {
+  try {
+    const text = await document.text(number);
+    if (/[^\s\p{C}]/u.test(text)) return { kind: "text", text };
+    return { kind: (await document.isDrawn(number)) ? "image" : "blank", text: "" };
+  } catch {
+    return { kind: "unreadable", text: "" };
+  }
+}

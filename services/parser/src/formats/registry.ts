@@ -1,0 +1,16 @@
+import { ccda } from "./ccda.js";
+import { docx } from "./docx.js";
+import { fhir } from "./fhir.js";
+import type { Format } from "./format.js";
+import { hl7v2 } from "./hl7v2.js";
+import { html } from "./html.js";
+import { image } from "./image.js";
+import { markdown } from "./markdown.js";
+import { pdf } from "./pdf.js";
+import { text } from "./text.js";
+
+/** Raised whenever the same file would be read differently: documents can then be reprocessed by it. */
+export const parserVersion = "1";
+
+/** Every kind of file that can be read. Adding one is a file beside this, a line here and a test. */
+export const formats: readonly Format[] = [pdf, text, markdown, html, docx, ccda, hl7v2, fhir, image];

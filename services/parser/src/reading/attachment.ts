@@ -1,0 +1,20 @@
+import { gunzipSync } from "node:zlib";
+import type { Limits } from "../formats/format.js";
+
+/** Bytes of an attachment in base64 (either alphabet, white space allowed); `undefined` when it is none. */
+export function fromBase64(text: string): Buffer | undefined {
+  const compact = text.replace(/\s+/g, "");
+  if (compact.length < 4 || !/^[\w+/-]+={0,2}$/.test(compact)) return undefined;
+  return Buffer.from(compact, "base64");
+}
+
+/** What was meant: some senders compress an attachment without saying so. */
+export function unpacked(bytes: Buffer, limits: Limits): Buffer {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return gunzipSync(bytes, { maxOutputLength: limits.maxExpandedBytes });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw error;
+    return bytes;
+  }
+}

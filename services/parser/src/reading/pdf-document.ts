@@ -1,0 +1,136 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { SluiceError } from "@sluice/contracts";
+import { PDFParse, VerbosityLevel } from "pdf-parse";
+import { OPS } from "pdfjs-dist/legacy/build/pdf.mjs";
+import type { PDFDocumentProxy, PDFPageProxy } from "pdfjs-dist/types/src/pdf.js";
+
+/** Character maps of Asian fonts and the decoders of images lie beside pdf.js. */
+const assets = dirname(createRequire(import.meta.url).resolve("pdfjs-dist/package.json"));
+
+const imageOperators = new Set<number>([
+  OPS.paintImageXObject,
+  OPS.paintImageXObjectRepeat,
+  OPS.paintInlineImageXObject,
+  OPS.paintInlineImageXObjectGroup,
+  OPS.paintImageMaskXObject,
+  OPS.paintImageMaskXObjectGroup,
+  OPS.paintImageMaskXObjectRepeat,
+]);
+/** A page with this many drawn shapes and no text is writing turned into outlines, or a chart. */
+const manyShapes = 60;
+
+/** A PDF opened with pdf-parse, page by page. */
+export class PdfDocument {
+  readonly #parser: PDFParse;
+  readonly #document: PDFDocumentProxy;
+
+  private constructor(parser: PDFParse, document: PDFDocumentProxy) {
+    this.#parser = parser;
+    this.#document = document;
+  }
+
+  /** Fails with `document_encrypted` where the empty password does not open it. */
+  static async open(data: Uint8Array): Promise<PdfDocument> {
+    const parser = new PDFParse({
+      data,
+      verbosity: VerbosityLevel.ERRORS,
+      isEvalSupported: false,
+      useSystemFonts: false,
+      disableFontFace: true,
+      cMapUrl: `${join(assets, "cmaps")}/`,
+      cMapPacked: true,
+      standardFontDataUrl: `${join(assets, "standard_fonts")}/`,
+      wasmUrl: `${join(assets, "wasm")}/`,
+    });
+    // pdf-parse keeps pdf.js's document to itself; images, form fields and attachments are only found there.
+    const inner = parser as unknown as { load(): Promise<PDFDocumentProxy> };
+    try {
+      return new PdfDocument(parser, await inner.load());
+    } catch (error) {
+      const { name = "", message = "" } = error as Partial<Error>;
+      // Certificates and handlers of other makers are no damage, either.
+      const isLocked = name === "PasswordException" || /encrypt/i.test(message);
+      throw new SluiceError(isLocked ? "document_encrypted" : "document_corrupt", { cause: error });
+    }
+  }
+
+  get pages(): number {
+    return this.#document.numPages;
+  }
+
+  async title(): Promise<string | null> {
+    const { info } = await this.#document.getMetadata().catch(() => ({ info: {} }));
+    const title = (info as { Title?: unknown }).Title;
+    return typeof title === "string" && title.trim() ? title.trim() : null;
+  }
+
+  /** The page's text layer, then what was filled in or noted on it. */
+  async text(number: number): Promise<string> {
+    const { text } = await this.#parser.getText({ first: number, last: number, itemJoiner: "", pageJoiner: "" });
+    const page = await this.#document.getPage(number);
+    const notes = await annotations(page).catch(() => []);
+    page.cleanup();
+    return [text.trimEnd(), ...notes].filter(Boolean).join("\n");
+  }
+
+  /** Whether something is to be seen on a page that has no text. */
+  async isDrawn(number: number): Promise<boolean> {
+    const page = await this.#document.getPage(number);
+    const { fnArray } = await page.getOperatorList();
+    page.cleanup();
+    const shapes = fnArray.filter((operator) => operator === OPS.constructPath).length;
+    return shapes >= manyShapes || fnArray.some((operator) => imageOperators.has(operator));
+  }
+
+  /** Files embedded in the document. */
+  async attachments(): Promise<{ name: string; bytes: Uint8Array }[]> {
+    const found = (await this.#document.getAttachments().catch(() => null)) as Record<
+      string,
+      { filename?: string; content?: Uint8Array }
+    > | null;
+    return Object.entries(found ?? {}).flatMap(([key, { filename, content }]) =>
+      content?.length ? { name: filename || key, bytes: content } : [],
+    );
+  }
+
+  async destroy(): Promise<void> {
+    await this.#parser.destroy();
+  }
+}
+
+interface Annotation {
+  subtype?: string;
+  fieldType?: string;
+  fieldName?: string;
+  alternativeText?: string;
+  fieldValue?: unknown;
+  checkBox?: boolean;
+  contentsObj?: { str?: string };
+  hidden?: boolean;
+  password?: boolean;
+}
+
+/** Filled-in form fields and written remarks are not in the text layer. */
+async function annotations(page: PDFPageProxy): Promise<string[]> {
+  const found = (await page.getAnnotations({ intent: "display" })) as Annotation[];
+  return found.flatMap((annotation) => {
+    if (annotation.hidden || annotation.password) return [];
+    if (annotation.subtype === "Widget") return field(annotation);
+    const remark =
+      annotation.subtype === "Link" || annotation.subtype === "Popup" ? "" : annotation.contentsObj?.str?.trim();
+    return remark || [];
+  });
+}
+
+function field({ fieldType, alternativeText, fieldName, fieldValue, checkBox }: Annotation): string[] {
+  const label = alternativeText || fieldName || "";
+  const value = Array.isArray(fieldValue)
+    ? fieldValue.join(", ")
+    : typeof fieldValue === "string"
+      ? fieldValue.trim()
+      : "";
+  if (!value || value === "Off" || (fieldType === "Btn" && !checkBox)) return [];
+  if (fieldType === "Sig") return [];
+  return [fieldType === "Btn" ? `[x] ${label}` : `${label}: ${value}`];
+}

@@ -1,0 +1,129 @@
+import type { SectionInput } from "../formats/format.js";
+import { FlowText } from "./flow-text.js";
+import { headingLevel } from "./word-styles.js";
+import type { XmlHandler } from "./xml.js";
+
+/** Not shown: deleted revisions and moved-away text, field codes, older renderings of what is there in a newer one. */
+const hidden = new Set(["del", "moveFrom", "delText", "instrText", "Fallback", "pPrChange", "rPrChange"]);
+
+/** Reads one of a Word file's XML parts: paragraphs, headings, lists, tables, wherever their text hides. */
+export class WordReader implements XmlHandler {
+  readonly #headings: ReadonlyMap<string, number>;
+  readonly #flow = new FlowText();
+  readonly #sections: SectionInput[] = [];
+  #section: Omit<SectionInput, "text"> = {};
+  #level: number | undefined;
+  #title = "";
+  #hidden = 0;
+  #inText = 0;
+
+  constructor(headings: ReadonlyMap<string, number>) {
+    this.#headings = headings;
+  }
+
+  open(name: string, attributes: Record<string, string>): void {
+    if (this.#hidden > 0 || hidden.has(name)) {
+      this.#hidden += 1;
+      return;
+    }
+    switch (name) {
+      case "p":
+        this.#level = undefined;
+        this.#title = "";
+        this.#flow.breakLine(1);
+        break;
+      case "pStyle":
+        this.#level = this.#headings.get(attributes.val ?? "") ?? headingLevel(attributes.val ?? "");
+        if (this.#level && !this.#flow.inCell) this.#finish();
+        break;
+      case "numPr":
+        if (!this.#level) this.#flow.item("- ");
+        break;
+      case "vertAlign":
+        if (attributes.val === "superscript") this.#flow.superscript();
+        break;
+      case "tr":
+        this.#flow.openRow();
+        break;
+      case "tc":
+        this.#flow.openCell();
+        break;
+      case "t":
+        this.#inText += 1;
+        break;
+      case "tab":
+      case "ptab":
+        this.#write("\t");
+        break;
+      case "br":
+      case "cr":
+        this.#flow.breakLine(1);
+        break;
+      case "noBreakHyphen":
+        this.#write("-");
+        break;
+      case "sym":
+        this.#write(symbol(attributes.char ?? ""));
+        break;
+      case "docPr":
+        // A picture's description is its text.
+        if (attributes.descr) this.#flow.add(` [${attributes.descr}] `);
+        break;
+      case "checked":
+        this.#flow.add(/^(0|false)$/.test(attributes.val ?? "1") ? " [ ] " : " [x] ");
+        break;
+    }
+  }
+
+  text(text: string): void {
+    if (this.#inText > 0 && this.#hidden === 0) this.#write(text);
+  }
+
+  close(name: string): void {
+    if (this.#hidden > 0) {
+      this.#hidden -= 1;
+      return;
+    }
+    if (name === "t") this.#inText -= 1;
+    else if (name === "tc") this.#flow.closeCell();
+    else if (name === "tr") this.#flow.closeRow();
+    else if (name === "tbl") this.#flow.breakLine(2);
+    else if (name === "p") this.#endParagraph();
+  }
+
+  /** The sections read since the last call. */
+  take(): SectionInput[] {
+    this.#finish();
+    return this.#sections.splice(0);
+  }
+
+  /** Tabs align, they are not white space to collapse. */
+  #write(text: string): void {
+    this.#title += text;
+    for (const [index, part] of text.split("\t").entries()) {
+      if (index > 0) this.#flow.raw("\t");
+      this.#flow.add(part);
+    }
+  }
+
+  #endParagraph(): void {
+    if (this.#level && !this.#flow.inCell && this.#title.trim()) {
+      this.#section = { level: this.#level, title: this.#title.replace(/\s+/g, " ").trim() };
+    }
+    this.#flow.breakLine(this.#level ? 2 : 1);
+    this.#level = undefined;
+  }
+
+  #finish(): void {
+    const text = this.#flow.take();
+    if (text.trim()) this.#sections.push({ ...this.#section, text });
+    this.#section = {};
+  }
+}
+
+/** Symbol fonts keep their characters in the private area; the check boxes are what matters in a form. */
+function symbol(char: string): string {
+  const code = Number.parseInt(char, 16) & 0xff;
+  if ([0x52, 0x53, 0x54, 0xfd, 0xfe].includes(code)) return "☒";
+  return code === 0xa8 || code === 0x6f ? "☐" : "•";
+}

@@ -1,0 +1,57 @@
+import { SluiceError } from "@sluice/contracts";
+import { Parser } from "htmlparser2";
+
+export interface XmlHandler {
+  /** Names of elements and attributes come without their prefixes. */
+  open(name: string, attributes: Record<string, string>): void;
+  text(text: string): void;
+  close(name: string): void;
+}
+
+function local(name: string): string {
+  return name.slice(name.indexOf(":") + 1);
+}
+
+/**
+ * Reads XML as a stream. Entities beyond XML's own five are never expanded, and a document that declares some is refused, as
+ * its text would not be what its author wrote; one that ends early or closes what it has not opened is damaged.
+ */
+export async function readXml(pieces: AsyncIterable<string>, handler: XmlHandler, maxDepth: number): Promise<void> {
+  let [depth, elements, openedAt] = [0, 0, -1];
+  let ended = false;
+  const parser = new Parser(
+    {
+      onopentag(name, attributes) {
+        depth += 1;
+        elements += 1;
+        openedAt = parser.endIndex;
+        if (depth > maxDepth) throw new SluiceError("limit_nesting");
+        handler.open(
+          local(name),
+          Object.fromEntries(Object.entries(attributes).map(([key, value]) => [local(key), value])),
+        );
+      },
+      ontext: (text) => handler.text(text),
+      onclosetag(name, implied) {
+        // `<a/>` counts as implied too, but ends where it was opened.
+        if (implied && (ended || parser.endIndex !== openedAt)) throw new SluiceError("document_corrupt");
+        depth -= 1;
+        handler.close(local(name));
+      },
+      onprocessinginstruction(_name, data) {
+        if (/<?!ENTITY\b/i.test(data)) throw new SluiceError("document_corrupt");
+      },
+    },
+    { xmlMode: true },
+  );
+  for await (const piece of pieces) parser.write(piece);
+  ended = true;
+  parser.end();
+  if (elements === 0) throw new SluiceError("document_corrupt");
+}
+
+/** The encoding an XML declaration names. */
+export function xmlEncoding(head: Uint8Array): string | null {
+  const text = Buffer.from(head.buffer, head.byteOffset, head.length).toString("latin1").slice(0, 400);
+  return /^[^<]*<\?xml[^>]*encoding\s*=\s*["']([\w.:-]+)/i.exec(text)?.[1] ?? null;
+}
