@@ -1,3 +1,4 @@
+import { SluiceError } from "@sluice/contracts";
 import type { EmbeddingProvider } from "./provider.js";
 
 interface Waiting {
@@ -57,6 +58,13 @@ export function createBatcher(
       for (const [i, each] of batch.entries()) each.resolve(vectors[i] as Float32Array);
     } catch (error) {
       report({ error });
+      if (batch.length > 1 && error instanceof SluiceError && error.code === "embedding_input_refused") {
+        // One text spoils the request: found by halving, so that the others don't fail with it.
+        const half = Math.ceil(batch.length / 2);
+        await send(batch.slice(0, half));
+        await send(batch.slice(half));
+        return;
+      }
       for (const each of batch) each.reject(error);
     }
   }

@@ -40,6 +40,16 @@ function classify(error: unknown): SluiceError {
   return new SluiceError("embedding_unavailable", { cause: error, retryAfterMs: wait });
 }
 
+/** Base64 of little-endian floats where the server honours `encoding_format`, numbers where it does not know it. */
+function decode(embedding: unknown): Float32Array | undefined {
+  if (Array.isArray(embedding)) return Float32Array.from(embedding);
+  if (typeof embedding !== "string") return undefined;
+  const bytes = Buffer.from(embedding, "base64");
+  return bytes.length % 4 === 0
+    ? new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
+    : undefined;
+}
+
 /** Puts the answer in order and checks it: the right number, the right size, finite, not zero. */
 function check(answer: OpenAI.CreateEmbeddingResponse, inputs: number, dimensions: number): Embedded {
   const invalid = (code: string) =>
@@ -47,9 +57,9 @@ function check(answer: OpenAI.CreateEmbeddingResponse, inputs: number, dimension
   if (!Array.isArray(answer?.data)) throw invalid("SHAPE");
   const vectors = new Array<Float32Array | undefined>(inputs);
   for (const { index, embedding } of answer.data) {
-    if (!Array.isArray(embedding) || embedding.length !== dimensions) throw invalid("DIMENSIONS");
     if (vectors[index] !== undefined || index < 0 || index >= inputs) throw invalid("INDEX");
-    const vector = Float32Array.from(embedding);
+    const vector = decode(embedding);
+    if (vector?.length !== dimensions) throw invalid("DIMENSIONS");
     if (!vector.every(Number.isFinite)) throw invalid("NOT_FINITE");
     if (vector.every((value) => value === 0)) throw invalid("ZERO");
     vectors[index] = vector;
@@ -76,10 +86,12 @@ export function createOpenAiProvider(options: OpenAiOptions): EmbeddingProvider 
       let answer: OpenAI.CreateEmbeddingResponse;
       try {
         answer = await client.embeddings.create(
-          // The SDK asks for base64 by itself, a quarter of the bytes of numbers in JSON, and decodes it.
+          // A quarter of the bytes of numbers in JSON. Said here, the SDK leaves the decoding to us, which servers need that
+          // answer in numbers all the same.
           {
             model: options.model,
             input: [...texts],
+            encoding_format: "base64",
             ...(options.sendDimensions ? { dimensions: options.dimensions } : {}),
           },
           { signal },

@@ -19,6 +19,22 @@ export const queueConfig = {
   ),
 };
 
+const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+
+/** What every stage's worker is told beside its queue. */
+export const workerConfig = {
+  leaseMs: variable(
+    "WORKER_LEASE_MS",
+    positive(30_000),
+    "A worker that does not renew within this is taken for dead; milliseconds.",
+  ),
+  maxDeaths: variable(
+    "WORKER_MAX_DEATHS",
+    positive(3),
+    "Workers that may die on a document before it becomes a dead letter.",
+  ),
+};
+
 /** Each queue has a hash tag of its own, so that a cluster spreads them. */
 export function keyPrefix(prefix: string, queue: string): string {
   return `{${prefix}-${queue}}`;

@@ -21,7 +21,7 @@ export interface HeldWork {
   ingestionId: string;
   generation: number;
 }
-interface StartedWork extends HeldWork {
+export interface StartedWork extends HeldWork {
   outcome: "started";
   attempt: number;
   queuedMs: number;
@@ -238,8 +238,8 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     prefix: keyPrefix(options.prefix, queue),
     concurrency: options.concurrency,
     autorun: false,
-    lockDuration: 60_000,
-    stalledInterval: 30_000,
+    lockDuration: 30_000,
+    stalledInterval: 15_000,
     // Who died working on what is counted in Postgres; here a stalled job is only delivered again.
     maxStalledCount: 1_000_000,
     skipVersionCheck: true,

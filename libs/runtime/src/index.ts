@@ -1,5 +1,13 @@
 /** Process concerns: configuration, life cycle, logs, metrics, health. Knows nothing of documents. */
-export { type ConfigDefinition, ConfigError, type ConfigOf, describeConfig, readConfig, type Variable, variable } from "./config.js";
+export {
+  type ConfigDefinition,
+  ConfigError,
+  type ConfigOf,
+  describeConfig,
+  readConfig,
+  type Variable,
+  variable,
+} from "./config.js";
 export type { Readiness } from "./health.js";
 export { createLogger, errorFields, type LogFields, type Logger } from "./log.js";
 export { createLoop, type Loop } from "./loop.js";

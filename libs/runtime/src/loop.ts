@@ -15,6 +15,8 @@ export interface Loop {
 export function createLoop(options: {
   name: string;
   everyMs: number;
+  /** Least time between turns when nudged. */
+  restMs?: number;
   maxDelayMs?: number;
   logger: Logger;
   turn: (signal: AbortSignal) => Promise<boolean | undefined>;
@@ -30,13 +32,15 @@ export function createLoop(options: {
         clearTimeout(timer);
         resolve();
       };
-      if (nudged || stop.signal.aborted) wake();
-      nudged = false;
+      if (stop.signal.aborted) wake();
+      else if (nudged) wakeSoon();
     });
+  const wakeSoon = () => setTimeout(() => wake?.(), options.restMs ?? 0);
   const run = async () => {
     let failures = 0;
     while (!stop.signal.aborted) {
       let more: boolean | undefined = false;
+      nudged = false;
       try {
         more = await options.turn(stop.signal);
         failures = 0;
@@ -55,8 +59,8 @@ export function createLoop(options: {
       running ??= run();
     },
     nudge() {
+      if (!nudged) wakeSoon();
       nudged = true;
-      wake?.();
     },
     async destroy() {
       stop.abort();

@@ -19,6 +19,8 @@ export interface ServiceTools {
   metrics: Metrics;
   /** Names this process in leases, events and logs. */
   worker: string;
+  /** Time for work under way when it is told to stop; milliseconds. */
+  graceMs: number;
 }
 
 /** What every service is told. */
@@ -69,7 +71,7 @@ export async function runService<D extends ConfigDefinition>(options: {
   const logger = createLogger(options.name, { level: own.logLevel });
   const metrics = createMetrics(options.name);
   const worker = own.instance === "" ? `${options.name}-${process.pid}-${Date.now().toString(36)}` : own.instance;
-  const service = options.create(config as ConfigOf<D>, { logger, metrics, worker });
+  const service = options.create(config as ConfigOf<D>, { logger, metrics, worker, graceMs: own.graceMs });
   const health = createHealthServer({
     host: own.host,
     port: own.metricsPort,

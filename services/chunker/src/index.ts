@@ -1,1 +1,28 @@
-export {};
+import { createStageService } from "@sluice/queue";
+import type { ConfigOf, Service, ServiceTools } from "@sluice/runtime";
+import { createStore } from "@sluice/store";
+import type { chunkerConfig } from "./config.js";
+import { createChunkHandler } from "./handler.js";
+import { createSectionSplitter } from "./split.js";
+
+export { chunkerConfig } from "./config.js";
+
+/** Sections → chunks that know where they came from. */
+export function createChunker(config: ConfigOf<typeof chunkerConfig>, tools: ServiceTools): Service {
+  const store = createStore(config.store);
+  return createStageService({
+    queue: "chunk",
+    tools,
+    redis: config.queue,
+    ...config.worker,
+    concurrency: config.concurrency,
+    work: store.work,
+    databaseReady: store.ready,
+    handler: createChunkHandler({
+      work: store.work,
+      metrics: tools.metrics,
+      worker: tools.worker,
+      split: createSectionSplitter(config),
+    }),
+  });
+}

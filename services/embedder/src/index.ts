@@ -1,1 +1,38 @@
-export {};
+import { toSluiceError } from "@sluice/contracts";
+import { createBatcher, createEmbeddingProvider } from "@sluice/embeddings";
+import { createStageService } from "@sluice/queue";
+import type { ConfigOf, Service, ServiceTools } from "@sluice/runtime";
+import { createStore } from "@sluice/store";
+import type { embedderConfig } from "./config.js";
+import { createEmbedHandler } from "./handler.js";
+
+export { embedderConfig } from "./config.js";
+
+/** Chunks → vectors, in requests that span documents. */
+export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: ServiceTools): Service {
+  const { metrics } = tools;
+  const store = createStore(config.store);
+  const provider = createEmbeddingProvider(config.embedding);
+  const { model } = provider;
+  const batcher = createBatcher(provider, {
+    lingerMs: config.lingerMs,
+    concurrency: config.requests,
+    onRequest({ inputs, tokens, error }) {
+      const outcome = error === undefined ? "ok" : toSluiceError(error).code;
+      metrics.embeddingRequests.inc({ provider: model.provider, outcome });
+      metrics.embeddingBatchSize.observe(inputs);
+      if (error === undefined) metrics.embeddingTokens.inc({ model: model.name }, tokens);
+    },
+  });
+  return createStageService({
+    queue: "embed",
+    tools,
+    redis: config.queue,
+    ...config.worker,
+    concurrency: config.concurrency,
+    work: store.work,
+    databaseReady: store.ready,
+    prepare: () => store.work.registerModel(model),
+    handler: createEmbedHandler({ work: store.work, metrics, worker: tools.worker, batcher, model }),
+  });
+}

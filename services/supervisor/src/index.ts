@@ -1,1 +1,70 @@
-export {};
+import { createProducer } from "@sluice/queue";
+import { type ConfigOf, createLoop, type Service, type ServiceTools } from "@sluice/runtime";
+import { createStore } from "@sluice/store";
+import type { supervisorConfig } from "./config.js";
+import { createDispatcher } from "./dispatcher.js";
+import { createGauges, createLedgerCount } from "./gauges.js";
+import { createLeadership } from "./leadership.js";
+import { createReconciler } from "./reconciler.js";
+import { createSweeper } from "./sweeper.js";
+
+export { supervisorConfig } from "./config.js";
+
+/** Sees to it that nothing is lost: feeds the queues, finds what is stranded, removes leftovers, counts the ledger. */
+export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tools: ServiceTools): Service {
+  const { logger, metrics, worker } = tools;
+  const store = createStore(config.store);
+  const { supervision } = store;
+  const producer = createProducer({ redisUrl: config.queue.url, prefix: config.queue.prefix, logger, metrics });
+  const leadership = createLeadership({ ledger: supervision, holder: worker, leaseMs: config.leaseMs, logger });
+
+  const whileLeading = (name: string, everyMs: number, turn: () => Promise<boolean | undefined>) =>
+    createLoop({ name, everyMs, restMs: 50, logger, turn: async () => (leadership.leads() ? turn() : false) });
+  const dispatcher = createDispatcher({
+    supervision,
+    producer,
+    metrics,
+    window: config.window,
+    limit: config.dispatchLimit,
+  });
+  const dispatching = whileLeading("dispatch", config.dispatchMs, dispatcher.turn);
+  // A job that ended made room: while there is a backlog it is filled at once.
+  const unlisten = producer.onNudge(() => {
+    if (dispatcher.busy()) dispatching.nudge();
+  });
+  const loops = [
+    dispatching,
+    whileLeading(
+      "reconcile",
+      config.reconcileMs,
+      createReconciler({
+        supervision,
+        producer,
+        metrics,
+        logger,
+        graceMs: config.reconcileGraceMs,
+        maxDeaths: config.worker.maxDeaths,
+      }),
+    ),
+    whileLeading("sweep", config.sweepMs, createSweeper({ store, metrics, orphanGraceMs: config.orphanGraceMs })),
+    whileLeading("gauges", 5_000, createGauges({ supervision, producer, metrics })),
+    whileLeading("ledger", config.ledgerMs, createLedgerCount({ store, metrics, logger })),
+  ];
+  let destroying: Promise<void> | undefined;
+  return {
+    async start() {
+      await leadership.start();
+      for (const loop of loops) loop.start();
+    },
+    destroy() {
+      destroying ??= (async () => {
+        unlisten();
+        await Promise.all(loops.map((loop) => loop.destroy()));
+        await leadership.destroy();
+        await producer.destroy();
+      })();
+      return destroying;
+    },
+    ready: async () => ({ database: await store.ready(), redis: await producer.ready() }),
+  };
+}

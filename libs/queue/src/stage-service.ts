@@ -1,0 +1,53 @@
+import type { Service, ServiceTools } from "@sluice/runtime";
+import { createProducer } from "./producer.js";
+import { createStageWorker, type StageWorkerOptions, type StartedWork } from "./stage-worker.js";
+
+type Options<T extends StartedWork> = Pick<
+  StageWorkerOptions<T>,
+  "queue" | "concurrency" | "leaseMs" | "maxDeaths" | "work" | "handler"
+> & {
+  redis: { url: string; prefix: string };
+  tools: ServiceTools;
+  /** Runs before work is taken. */
+  prepare?: () => Promise<void>;
+  /** Runs after the last work is done. */
+  dispose?: () => Promise<void>;
+  databaseReady: () => Promise<boolean>;
+};
+
+/** A service that does one stage: everything but the handler is the same for all of them. */
+export function createStageService<T extends StartedWork>({
+  tools,
+  redis,
+  prepare,
+  dispose,
+  databaseReady,
+  ...stage
+}: Options<T>): Service {
+  const shared = { redisUrl: redis.url, prefix: redis.prefix, logger: tools.logger, metrics: tools.metrics };
+  const producer = createProducer(shared);
+  const consumer = createStageWorker<T>({
+    ...stage,
+    ...shared,
+    producer,
+    worker: tools.worker,
+    graceMs: tools.graceMs,
+  });
+  let destroying: Promise<void> | undefined;
+  return {
+    async start() {
+      await prepare?.();
+      consumer.start();
+    },
+    destroy() {
+      destroying ??= (async () => {
+        await consumer.destroy();
+        await dispose?.();
+        await producer.destroy();
+      })();
+      return destroying;
+    },
+    ready: async () => ({ database: await databaseReady(), redis: await consumer.ready() }),
+    live: () => consumer.live(),
+  };
+}

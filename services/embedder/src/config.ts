@@ -1,0 +1,25 @@
+import { embeddingConfig } from "@sluice/embeddings";
+import { queueConfig, workerConfig } from "@sluice/queue";
+import { variable } from "@sluice/runtime";
+import { storeConfig } from "@sluice/store";
+import { z } from "zod";
+
+const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+
+export const embedderConfig = {
+  store: storeConfig,
+  queue: queueConfig,
+  worker: workerConfig,
+  embedding: embeddingConfig,
+  concurrency: variable(
+    "EMBEDDER_CONCURRENCY",
+    positive(16),
+    "Documents an embedder works on at once; their chunks share requests.",
+  ),
+  requests: variable("EMBEDDER_REQUESTS", positive(4), "Requests to the provider under way at once."),
+  lingerMs: variable(
+    "EMBEDDER_LINGER_MS",
+    positive(5),
+    "How long a request that is not full waits for more chunks; milliseconds.",
+  ),
+};

@@ -1,0 +1,72 @@
+import { SluiceError } from "@sluice/contracts";
+import type { Batcher, EmbeddingModel } from "@sluice/embeddings";
+import type { HandlerResult } from "@sluice/queue";
+import type { Metrics } from "@sluice/runtime";
+import type { ChunkToEmbed, Store, Task } from "@sluice/store";
+
+// As pgvector text a row of 1,536 dimensions is about 12 kB: a call stays near a megabyte.
+const rowsPerCall = 100;
+
+/** What is sent to be embedded: the chunk with what stands before it. Exactly this text is what the vector is of. */
+export function textToEmbed(chunk: Pick<ChunkToEmbed, "prefix" | "text">): string {
+  return chunk.prefix === "" ? chunk.text : `${chunk.prefix}\n${chunk.text}`;
+}
+
+/** Chunks in, vectors out. Vectors are stored as soon as they are there: a crash repeats only the requests that were under way. */
+export function createEmbedHandler(deps: {
+  work: Store["work"];
+  metrics: Metrics;
+  worker: string;
+  batcher: Batcher;
+  model: EmbeddingModel;
+}) {
+  const { work, model } = deps;
+  return async (task: Task, signal: AbortSignal): Promise<HandlerResult> => {
+    const began = performance.now();
+    if (task.activeModel !== null && task.activeModel !== model.id) {
+      throw new SluiceError("embedding_model_inactive", { retryAfterMs: 60_000 });
+    }
+    let after = -1;
+    let [inputs, tokens, latencyMs] = [0, 0, 0];
+    for (;;) {
+      signal.throwIfAborted();
+      const chunks = await work.chunksToEmbed(task, model.id, after, rowsPerCall);
+      if (chunks === null) return { outcome: "stale" };
+      if (chunks.length === 0) break;
+      const sent = performance.now();
+      const vectors = await deps.batcher.embed(
+        chunks.map((chunk) => ({ text: textToEmbed(chunk), tokens: chunk.tokenCount })),
+      );
+      latencyMs += performance.now() - sent;
+      signal.throwIfAborted();
+      await work.putEmbeddings(
+        model.id,
+        chunks.map((chunk, i) => ({
+          organizationId: task.organizationId,
+          ingestionId: task.ingestionId,
+          generation: task.generation,
+          chunkId: chunk.id,
+          vector: vectors[i] as Float32Array,
+        })),
+      );
+      inputs += chunks.length;
+      tokens += chunks.reduce((sum, chunk) => sum + chunk.tokenCount, 0);
+      after = chunks.at(-1)?.ordinal ?? after;
+    }
+    if (inputs > 0 && !model.lexical) {
+      await work.recordUsage({
+        organizationId: task.organizationId,
+        provider: model.provider,
+        model: model.name,
+        inputs,
+        tokens,
+        latencyMs,
+      });
+    }
+    const sealed = await work.sealEmbed(task, deps.worker, model.id, performance.now() - began);
+    if (sealed.outcome === "sealed" && sealed.sinceAcceptedMs !== undefined) {
+      deps.metrics.timeToSearchable.observe(sealed.sinceAcceptedMs / 1_000);
+    }
+    return sealed;
+  };
+}

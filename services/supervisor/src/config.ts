@@ -1,0 +1,45 @@
+import { queueConfig, workerConfig } from "@sluice/queue";
+import { variable } from "@sluice/runtime";
+import { storeConfig } from "@sluice/store";
+import { z } from "zod";
+
+const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+
+export const supervisorConfig = {
+  store: storeConfig,
+  queue: queueConfig,
+  worker: workerConfig,
+  window: variable(
+    "IN_FLIGHT_WINDOW",
+    positive(64),
+    "Ingestions of one organization that may have a job in Redis at once, where it has no number of its own.",
+  ),
+  dispatchMs: variable("DISPATCH_INTERVAL_MS", positive(250), "How often the backlog is looked at; milliseconds."),
+  dispatchLimit: variable("DISPATCH_LIMIT", positive(500), "Ingestions dispatched in one turn, at most."),
+  reconcileMs: variable(
+    "RECONCILE_INTERVAL_MS",
+    positive(2_000),
+    "How often ingestions without a job are looked for; milliseconds.",
+  ),
+  reconcileGraceMs: variable(
+    "RECONCILE_GRACE_MS",
+    positive(5_000),
+    "How long an ingestion in flight may be without a job or a lease; milliseconds.",
+  ),
+  sweepMs: variable("SWEEP_INTERVAL_MS", positive(30_000), "How often leftovers are removed; milliseconds."),
+  orphanGraceMs: variable(
+    "ORPHAN_GRACE_MS",
+    positive(3_600_000),
+    "How long a stored object may be without a document; milliseconds.",
+  ),
+  ledgerMs: variable(
+    "LEDGER_INTERVAL_MS",
+    positive(60_000),
+    "How often every organization's ledger is counted; milliseconds.",
+  ),
+  leaseMs: variable(
+    "SUPERVISOR_LEASE_MS",
+    positive(10_000),
+    "A leading supervisor that does not renew within this is replaced; milliseconds.",
+  ),
+};
