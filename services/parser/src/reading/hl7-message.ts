@@ -49,7 +49,7 @@ export function messageEncoding(bytes: Uint8Array): string {
 /** Splits a file into messages; anything before the first MSH (batch headers) belongs to none. */
 export function* messages(text: string): Generator<string> {
   let lines: string[] = [];
-  for (const line of text.replace(/[\u000b\u001c]/g, "\r").split(/\r\n|\r|\n/)) {
+  for (const line of text.replaceAll("\v", "\r").replaceAll("\x1c", "\r").split(/\r\n|\r|\n/)) {
     if (/^\s*MSH[^\w\s]/.test(line)) {
       if (lines.length > 0) yield lines.join("\r");
       lines = [line.trimStart()];
@@ -96,7 +96,7 @@ export function components(message: Message, raw: string | undefined): string[][
     each.split(component).map((part) =>
       part
         .split(subcomponent)
-        .map((text) => unescape(text, message))
+        .map((text) => resolveEscapes(text, message))
         .filter(Boolean)
         .join(" ")
         .trim(),
@@ -105,7 +105,7 @@ export function components(message: Message, raw: string | undefined): string[][
 }
 
 /** Resolves escape sequences: delimiters, line breaks, bytes in hex; highlighting and the like is dropped. */
-export function unescape(text: string, { delimiters, encoding }: Pick<Message, "delimiters" | "encoding">): string {
+export function resolveEscapes(text: string, { delimiters, encoding }: Pick<Message, "delimiters" | "encoding">): string {
   const mark = delimiters.escape;
   if (!mark || !text.includes(mark)) return text;
   const plain: Record<string, string> = {

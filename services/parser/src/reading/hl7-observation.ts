@@ -1,6 +1,6 @@
 import { fromBase64 } from "./attachment.js";
 import { personName } from "./hl7-header.js";
-import { components, type Message, type Segment, unescape } from "./hl7-message.js";
+import { components, type Message, type Segment, resolveEscapes } from "./hl7-message.js";
 
 /** What an OBX holds: text to read, or a document. */
 export type Observation =
@@ -28,8 +28,8 @@ function encapsulated(message: Message, obx: Segment, name: string): Observation
   const parts = (obx.fields[5] ?? "").split(message.delimiters.component);
   const [, type = "", subtype = "", encoding = ""] = parts;
   const data = parts.slice(4).join(message.delimiters.component);
-  if (/^a$/i.test(encoding)) return { kind: "text", name, value: unescape(data, message) };
-  const bytes = fromBase64(unescape(data, message));
+  if (/^a$/i.test(encoding)) return { kind: "text", name, value: resolveEscapes(data, message) };
+  const bytes = fromBase64(resolveEscapes(data, message));
   if (!bytes) return { kind: "unreadable", name, value: "" };
   return { kind: "document", name, declaredType: mediaType(type, subtype), bytes };
 }

@@ -33,6 +33,7 @@ serve(async (job, sink): Promise<ParseSummary> => {
       for (let ordinal = 0; ordinal < 60; ordinal += 1) await section(ordinal, "x".repeat(32_000));
       break;
     default:
+      // biome-ignore lint/style/noProcessEnv: that there is nothing in it is what is tested
       await section(0, JSON.stringify({ order, environment: Object.keys(process.env), pid: process.pid }));
   }
   const header = { title: null, type: null, language: null, patient: null, dates: [] };

@@ -1,0 +1,44 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { queueConfig, workerConfig } from "@sluice/queue";
+import { variable } from "@sluice/runtime";
+import { storeConfig } from "@sluice/store";
+import { z } from "zod";
+import { defaultLimits } from "./formats/format.js";
+
+const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+
+export const parserConfig = {
+  store: storeConfig,
+  queue: queueConfig,
+  worker: workerConfig,
+  concurrency: variable(
+    "PARSER_CONCURRENCY",
+    positive(2),
+    "Documents a parser works on at once, each in an isolated process.",
+  ),
+  timeoutMs: variable(
+    "PARSER_TIMEOUT_MS",
+    positive(120_000),
+    "Longest that reading a document may take; milliseconds.",
+  ),
+  memoryMb: variable("PARSER_MEMORY_MB", positive(768), "Most memory that reading a document may take."),
+  maxPages: variable("PARSER_MAX_PAGES", positive(defaultLimits.maxPages), "Pages a document may have."),
+  maxExpandedMb: variable(
+    "PARSER_MAX_EXPANDED_MB",
+    positive(defaultLimits.maxExpandedBytes / 1024 / 1024),
+    "What a document may unpack to.",
+  ),
+  maxDepth: variable("PARSER_MAX_DEPTH", positive(defaultLimits.maxDepth), "Levels of elements within elements."),
+  maxChildren: variable(
+    "PARSER_MAX_CHILDREN",
+    positive(defaultLimits.maxChildren),
+    "Documents that may be found in one.",
+  ),
+  maxChildDepth: variable("PARSER_MAX_CHILD_DEPTH", positive(5), "Documents within documents."),
+  scratch: variable(
+    "PARSER_SCRATCH",
+    z.string().default(join(tmpdir(), "sluice-parser")),
+    "Folder for originals while they are read; emptied as soon as each is done.",
+  ),
+};

@@ -1,0 +1,44 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+export interface Scratch {
+  /** Empties what processes that were killed have left, and makes this process's folder. */
+  start(): Promise<void>;
+  /** Runs `work` with a folder of its own, which is gone when it ends, however it ends. */
+  use<T>(name: string, work: (folder: string) => Promise<T>): Promise<T>;
+  destroy(): Promise<void>;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Originals on disk while they are read: readable by this user only, a folder a process, named by its pid. */
+export function createScratch(base: string): Scratch {
+  const own = join(base, String(process.pid));
+  const remove = (path: string) => rm(path, { recursive: true, force: true });
+  return {
+    async start() {
+      await mkdir(base, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(base)) {
+        if (Number(name) === process.pid || !isAlive(Number(name))) await remove(join(base, name));
+      }
+      await mkdir(own, { recursive: true, mode: 0o700 });
+    },
+    async use(name, work) {
+      const folder = join(own, name);
+      await mkdir(folder, { mode: 0o700 });
+      try {
+        return await work(folder);
+      } finally {
+        await remove(folder);
+      }
+    },
+    destroy: () => remove(own),
+  };
+}
