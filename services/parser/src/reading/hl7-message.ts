@@ -49,7 +49,10 @@ export function messageEncoding(bytes: Uint8Array): string {
 /** Splits a file into messages; anything before the first MSH (batch headers) belongs to none. */
 export function* messages(text: string): Generator<string> {
   let lines: string[] = [];
-  for (const line of text.replaceAll("\v", "\r").replaceAll("\x1c", "\r").split(/\r\n|\r|\n/)) {
+  for (const line of text
+    .replaceAll("\v", "\r")
+    .replaceAll("\x1c", "\r")
+    .split(/\r\n|\r|\n/)) {
     if (/^\s*MSH[^\w\s]/.test(line)) {
       if (lines.length > 0) yield lines.join("\r");
       lines = [line.trimStart()];
@@ -105,7 +108,10 @@ export function components(message: Message, raw: string | undefined): string[][
 }
 
 /** Resolves escape sequences: delimiters, line breaks, bytes in hex; highlighting and the like is dropped. */
-export function resolveEscapes(text: string, { delimiters, encoding }: Pick<Message, "delimiters" | "encoding">): string {
+export function resolveEscapes(
+  text: string,
+  { delimiters, encoding }: Pick<Message, "delimiters" | "encoding">,
+): string {
   const mark = delimiters.escape;
   if (!mark || !text.includes(mark)) return text;
   const plain: Record<string, string> = {

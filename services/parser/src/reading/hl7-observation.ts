@@ -1,6 +1,6 @@
 import { fromBase64 } from "./attachment.js";
 import { personName } from "./hl7-header.js";
-import { components, type Message, type Segment, resolveEscapes } from "./hl7-message.js";
+import { components, type Message, resolveEscapes, type Segment } from "./hl7-message.js";
 
 /** What an OBX holds: text to read, or a document. */
 export type Observation =
