@@ -62,12 +62,12 @@ function contradicts(format: Format, declaredType: string | null): boolean {
 /** Nothing of the file may be in an error, so what a library says is dropped and only its meaning kept. */
 function asFailure(error: unknown): SluiceError {
   if (error instanceof SluiceError) return error;
-  if (error instanceof RangeError) {
-    if (/call stack/i.test(error.message)) return new SluiceError("limit_nesting");
-    if (/allocation|buffer length/i.test(error.message)) return new SluiceError("limit_memory");
-    if (/string length/i.test(error.message)) return new SluiceError("limit_expanded_size");
+  const { name, message = "", code } = error as Partial<NodeJS.ErrnoException>;
+  if (name === "RangeError") {
+    if (/call stack/i.test(message)) return new SluiceError("limit_nesting");
+    if (/allocation|buffer length/i.test(message)) return new SluiceError("limit_memory");
+    if (/string length/i.test(message)) return new SluiceError("limit_expanded_size");
   }
-  const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code === "ERR_STRING_TOO_LONG" || code === "ERR_BUFFER_TOO_LARGE") return new SluiceError("limit_expanded_size");
   // The disk's trouble is not the document's.
   if (code && /^E[A-Z]+$/.test(code)) return new SluiceError("internal_error", { cause: error });

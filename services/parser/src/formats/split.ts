@@ -28,7 +28,7 @@ export function* split(text: string, max: number): Generator<string> {
 
 /** Without blank lines before; the first line keeps its indentation, which may align a table. */
 function trimStart(text: string): string {
-  return text.replace(/^(\s*\n)+/, "");
+  return text.replace(/^\s*\n/, "");
 }
 
 function trim(text: string): string {

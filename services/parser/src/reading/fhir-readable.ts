@@ -109,7 +109,7 @@ function coding(value: JsonObject): string {
 
 function quantity(value: JsonObject): string {
   return [str(value.comparator), value.value, str(value.unit) ?? str(value.code)]
-    .filter((part) => part ?? false)
+    .filter((part) => (part ?? "") !== "")
     .join(" ");
 }
 

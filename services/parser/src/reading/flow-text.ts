@@ -1,16 +1,25 @@
 /** A run of text with its pending white space: spaces collapse, breaks add up to at most a blank line. */
 class Frame {
-  text = "";
+  length = 0;
+  readonly #parts: string[] = [];
   #breaks = 0;
   #space = false;
   #prefix = "";
+
+  get text(): string {
+    return this.#parts.join("");
+  }
+
+  get endsInDigit(): boolean {
+    return !this.#space && this.#breaks === 0 && /\d$/.test(this.#parts.at(-1) ?? "");
+  }
 
   add(input: string): void {
     const body = input.replace(/[ \t\r\n\f]+/g, " ");
     const words = body.replace(/^ | $/g, "");
     if (words) {
       this.#open(body.startsWith(" "));
-      this.text += words.replaceAll("\u00a0", " ");
+      this.#push(words.replaceAll("\u00a0", " "));
       this.#space = body.endsWith(" ");
     } else if (body) {
       this.#space = true;
@@ -21,7 +30,7 @@ class Frame {
   raw(input: string): void {
     if (!input) return;
     this.#open(false);
-    this.text += input;
+    this.#push(input);
     this.#space = false;
   }
 
@@ -34,22 +43,41 @@ class Frame {
   }
 
   #open(spaced: boolean): void {
-    if (this.#breaks && this.text) this.text = `${this.text.trimEnd()}${"\n".repeat(this.#breaks)}`;
-    else if ((spaced || this.#space) && this.text && !/\s$/.test(this.text)) this.text += " ";
-    this.text += this.#prefix;
+    const last = this.#parts.at(-1);
+    if (this.#breaks > 0 && last !== undefined) {
+      this.#parts[this.#parts.length - 1] = last.trimEnd();
+      this.#push("\n".repeat(this.#breaks));
+    } else if ((spaced || this.#space) && last !== undefined && !/\s$/.test(last)) {
+      this.#push(" ");
+    }
+    if (this.#prefix) this.#push(this.#prefix);
     this.#prefix = "";
     this.#breaks = 0;
     this.#space = false;
+  }
+
+  /** Parts, not one string: looking at the end of a string that grows costs its whole length each time. */
+  #push(part: string): void {
+    this.#parts.push(part);
+    this.length += part.length;
   }
 }
 
 /** Cells longer than this that hold several lines are layout, not a table's data. */
 const layoutLength = 600;
 
+interface Row {
+  cells: string[];
+  /** How many frames were open when it began. */
+  frame: number;
+}
+
 /** Readable text out of flowing markup: paragraphs, lines, lists, and tables with a line a row. */
 export class FlowText {
-  #frames: Frame[] = [new Frame()];
-  #rows: { cells: string[]; frame: number }[] = [];
+  readonly #frames: Frame[] = [new Frame()];
+  readonly #rows: Row[] = [];
+  /** For each open cell its row and place: cells that were not closed may end in any order. */
+  readonly #places: { row: Row | undefined; index: number }[] = [];
 
   get #frame(): Frame {
     return this.#frames.at(-1) as Frame;
@@ -62,7 +90,7 @@ export class FlowText {
 
   /** Length of the text outside of open cells. */
   get length(): number {
-    return this.#frames[0]?.text.length ?? 0;
+    return this.#frames[0]?.length ?? 0;
   }
 
   add(text: string): void {
@@ -75,7 +103,7 @@ export class FlowText {
 
   /** 10⁹ must not become 109: a superscript after a digit is set off. */
   superscript(): void {
-    if (/\d$/.test(this.#frame.text)) this.#frame.raw("^");
+    if (this.#frame.endsInDigit) this.#frame.raw("^");
   }
 
   /** Ends the line (1) or the paragraph (2) before whatever follows. */
@@ -93,14 +121,16 @@ export class FlowText {
   }
 
   openCell(): void {
+    const row = this.#rows.at(-1);
+    this.#places.push({ row, index: row ? row.cells.push("") - 1 : 0 });
     this.#frames.push(new Frame());
   }
 
   closeCell(): void {
     if (this.#frames.length === 1) return;
     const text = (this.#frames.pop() as Frame).text.trim();
-    const row = this.#rows.at(-1);
-    if (row) row.cells.push(text);
+    const place = this.#places.pop();
+    if (place?.row) place.row.cells[place.index] = text;
     else this.#block(text);
   }
 

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "@jest/globals";
+import JSZip from "jszip";
+import { parseBytes } from "../testing/collect.js";
+
+const ns = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"';
+
+async function word(body: string, more: Record<string, string | Buffer> = {}): Promise<Buffer> {
+  const zip = new JSZip();
+  zip.file("word/document.xml", `<w:document ${ns}><w:body>${body}</w:body></w:document>`);
+  for (const [name, content] of Object.entries(more)) zip.file(name, content);
+  return zip.generateAsync({ type: "nodebuffer", compression: "DEFLATE" });
+}
+
+const p = (text: string, properties = "") => `<w:p><w:pPr>${properties}</w:pPr><w:r><w:t>${text}</w:t></w:r></w:p>`;
+
+describe("Word", () => {
+  test("headings begin sections, by outline level where the style's name is another language's", async () => {
+    const styles = `<w:styles ${ns}><w:style w:styleId="berschrift2"><w:name w:val="Befund"/><w:pPr><w:outlineLvl w:val="1"/></w:pPr></w:style></w:styles>`;
+    const file = await word(p("before") + p("Befund", '<w:pStyle w:val="berschrift2"/>') + p("gut"), {
+      "word/styles.xml": styles,
+    });
+    const { sections } = await parseBytes(file);
+    expect(sections.map(({ level, title, text }) => [level, title, text])).toEqual([
+      [1, null, "before"],
+      [2, "Befund", "Befund\n\ngut"],
+    ]);
+  });
+
+  test("tables are a line a row, lists have marks, tabs stay", async () => {
+    const cell = (text: string) => `<w:tc>${p(text)}</w:tc>`;
+    const body = `<w:tbl><w:tr>${cell("Na")}${cell("140")}</w:tr></w:tbl>${p("one", "<w:numPr/>")}<w:p><w:r><w:t>a</w:t><w:tab/><w:t>b</w:t></w:r></w:p>`;
+    expect((await parseBytes(await word(body))).text).toBe("Na | 140\n\n- one\na\tb");
+  });
+
+  test("page headers, footnotes and text boxes are read; deleted text and field codes are not", async () => {
+    const body = `<w:p><w:del><w:r><w:delText>old</w:delText></w:r></w:del><w:ins><w:r><w:t>new</w:t></w:r></w:ins><w:r><w:instrText>PAGE</w:instrText></w:r><w:r><w:txbxContent>${p("boxed")}</w:txbxContent></w:r></w:p>`;
+    const more = {
+      "word/header1.xml": `<w:hdr ${ns}>${p("MRN 77")}</w:hdr>`,
+      "word/header2.xml": `<w:hdr ${ns}>${p("MRN 77")}</w:hdr>`,
+      "word/footnotes.xml": `<w:footnotes ${ns}>${p("a note")}</w:footnotes>`,
+    };
+    const { sections } = await parseBytes(await word(body, more));
+    expect(sections.map((section) => section.text)).toEqual(["MRN 77", "new\nboxed", "a note"]);
+  });
+
+  test("files within are children", async () => {
+    const { children } = await parseBytes(
+      await word(p("see attached"), { "word/embeddings/report.pdf": Buffer.from("%PDF-1.4") }),
+    );
+    expect(children).toMatchObject([{ path: "word/embeddings/report.pdf", fileName: "report.pdf" }]);
+  });
+
+  test("unpacking more than allowed stops, also where the directory says less", async () => {
+    const honest = await word(p("x".repeat(3_000_000)));
+    await expect(parseBytes(honest, null, { maxExpandedBytes: 1_000_000 })).rejects.toMatchObject({
+      code: "limit_expanded_size",
+    });
+    const lying = Buffer.from(honest);
+    lying.writeUInt32LE(10, lying.lastIndexOf("PK\x01\x02") + 24);
+    await expect(parseBytes(lying, null, { maxExpandedBytes: 1_000_000 })).rejects.toMatchObject({
+      code: "limit_expanded_size",
+    });
+  });
+
+  test("an archive that is no Word document, a cut one and a locked one have codes", async () => {
+    const zip = await new JSZip().file("a.txt", "a").generateAsync({ type: "nodebuffer" });
+    await expect(parseBytes(zip)).rejects.toMatchObject({ code: "document_type_unsupported" });
+    const cut = (await word(p("text"))).subarray(0, 200);
+    await expect(parseBytes(cut)).rejects.toMatchObject({ code: "document_corrupt" });
+    const locked = await word(p("text"));
+    locked[locked.lastIndexOf("PK\x01\x02") + 8] = 1;
+    await expect(parseBytes(locked)).rejects.toMatchObject({ code: "document_encrypted" });
+  });
+});

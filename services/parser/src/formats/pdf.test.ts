@@ -1,0 +1,74 @@
+import { afterAll, describe, expect, test } from "@jest/globals";
+import PDFDocument from "pdfkit";
+import { ParserPool } from "../isolation/parser-pool.js";
+import { parseInPool, temporaryFile } from "../testing/collect.js";
+
+const pool = new ParserPool();
+afterAll(() => pool.destroy());
+
+function draw(
+  pages: ((document: PDFKit.PDFDocument) => void)[],
+  options: PDFKit.PDFDocumentOptions = {},
+): Promise<Buffer> {
+  const document = new PDFDocument({ autoFirstPage: false, ...options });
+  const chunks: Buffer[] = [];
+  document.on("data", (chunk) => chunks.push(chunk));
+  const done = new Promise<Buffer>((resolve) => document.on("end", () => resolve(Buffer.concat(chunks))));
+  for (const page of pages) page(document.addPage());
+  document.end();
+  return done;
+}
+
+const pixel = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+const parse = async (bytes: Uint8Array) => parseInPool(pool, await temporaryFile(bytes));
+
+describe("PDF", () => {
+  test("each page's text is a section; pictures and blank pages are told apart", async () => {
+    const file = await draw([
+      (d) => d.text("First page"),
+      (d) => d.image(pixel, 0, 0, { width: 300 }),
+      () => {},
+      (d) => d.text("Last page"),
+    ]);
+    const { sections, pages, summary } = await parse(file);
+    expect(sections.map(({ text, pageFrom, pageTo }) => [text, pageFrom, pageTo])).toEqual([
+      ["First page", 1, 1],
+      ["Last page", 4, 4],
+    ]);
+    expect(pages.map((page) => page.kind)).toEqual(["text", "image", "blank", "text"]);
+    expect(summary.warnings).toEqual([{ code: "page_needs_ocr", page: 2 }]);
+  });
+
+  test("what was filled into a form is read", async () => {
+    const file = await draw([
+      (d) => {
+        d.font("Helvetica").text("Intake form");
+        d.initForm();
+        d.formText("allergies", 50, 50, 200, 20, { value: "latex" });
+      },
+    ]);
+    expect((await parse(file)).text).toContain("allergies: latex");
+  });
+
+  test("a document locked for its owner only is read, one with a password is not", async () => {
+    const page = [(d: PDFKit.PDFDocument) => void d.text("Readable")];
+    expect((await parse(await draw(page, { ownerPassword: "o" }))).text).toBe("Readable");
+    await expect(parse(await draw(page, { userPassword: "u" }))).rejects.toMatchObject({ code: "document_encrypted" });
+  });
+
+  test("files within are children", async () => {
+    const file = await draw([
+      (d) => void d.text("see attached").file(Buffer.from("inner text"), { name: "inner.txt" }),
+    ]);
+    expect((await parse(file)).children).toMatchObject([{ fileName: "inner.txt", bytes: Buffer.from("inner text") }]);
+  });
+
+  test("only pictures, nothing at all, and damage have codes", async () => {
+    await expect(parse(await draw([(d) => d.image(pixel, 0, 0)]))).rejects.toMatchObject({ code: "ocr_required" });
+    await expect(parse(await draw([() => {}]))).rejects.toMatchObject({ code: "document_empty" });
+    await expect(parse(Buffer.from("%PDF-1.7\nnothing"))).rejects.toMatchObject({ code: "document_corrupt" });
+  });
+});
