@@ -74,6 +74,8 @@ export const Receipt = z.object({
 });
 export type Receipt = z.infer<typeof Receipt>;
 
+export const UploadAnswer = z.object({ documents: z.array(Receipt) });
+
 const clinicalText = (max: number) => z.string().min(1).max(max);
 export const Metadata = z.record(z.string().max(100), z.unknown());
 
@@ -142,6 +144,9 @@ export const Batch = z.object({
 export type Batch = z.infer<typeof Batch>;
 export const NewBatch = z.strictObject({ name: clinicalText(200), expected: z.number().int().min(0).optional() });
 export const SealBatch = z.strictObject({ expected: z.number().int().min(0).optional() });
+export const BatchListQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(50), cursor });
+/** `more`: a long cancel or retry stopped at its time; calling it again goes on where it was. */
+export const BatchActionAnswer = Batch.extend({ more: z.boolean() });
 export const batchActions = ["seal", "pause", "resume", "cancel", "retry"] as const;
 export type BatchAction = (typeof batchActions)[number];
 
@@ -221,6 +226,27 @@ export const ContentQuery = z.strictObject({
   cursor,
 });
 
+/** A piece of the display text; the pieces joined by a blank line are the whole. `start`: its UTF-16 offset. */
+export const TextContent = z.object({
+  revision: z.number(),
+  current: z.boolean(),
+  length: z.number().describe("Of the whole display text, in UTF-16 units"),
+  start: z.number(),
+  text: z.string(),
+  nextCursor: z.string().nullable(),
+});
+
+/** Where the original can be fetched for a short while; whoever has the link can read it. */
+export const FileLink = z.object({
+  url: z.string(),
+  expiresAt: time,
+  fileName: z.string().nullable(),
+  mediaType: z.string().nullable(),
+  byteLength: z.number(),
+});
+export const FileQuery = z.strictObject({ revision: z.coerce.number().int().positive().optional() });
+
+export const EventListQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(200), cursor });
 export const DocumentEvent = z.object({
   id: z.number(),
   ingestionId: z.uuid(),
@@ -236,6 +262,13 @@ export const DocumentEvent = z.object({
 });
 export type DocumentEvent = z.infer<typeof DocumentEvent>;
 
+/** The data of a stream's `progress` event. Its `status` events hold a whole Document or Batch. */
+export const StreamProgress = DocumentEvent.omit({ worker: true }).extend({ documentId: z.uuid() });
+export type StreamProgress = z.infer<typeof StreamProgress>;
+/** The data of a stream's last event. After `stopping`, `expired` or a broken connection, connect again with Last-Event-ID. */
+export const StreamEnd = z.object({ reason: z.enum(["finished", "deleted", "refused", "expired", "stopping"]) });
+export type StreamEnd = z.infer<typeof StreamEnd>;
+
 export const DeadLetter = z.object({
   ingestionId: z.uuid(),
   documentId: z.uuid(),
@@ -250,6 +283,14 @@ export const DeadLetter = z.object({
 });
 export type DeadLetter = z.infer<typeof DeadLetter>;
 
+export const DeadLetterQuery = z.strictObject({
+  stage: Stage.optional(),
+  code: z.string().max(100).optional(),
+  batch: z.uuid().optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor,
+});
+
 export const Ledger = z.object({
   accepted: z.number(),
   vectorized: z.number(),
@@ -261,6 +302,42 @@ export const Ledger = z.object({
   imbalance: z.number(),
 });
 export type Ledger = z.infer<typeof Ledger>;
+
+export const LedgerQuery = z.strictObject({
+  batch: z.uuid().optional(),
+  check: z.stringbool().default(false).describe("Name what is off"),
+});
+export const LedgerAnswer = Ledger.extend({
+  findings: z
+    .array(z.object({ finding: z.string(), ingestionId: z.uuid(), documentId: z.uuid(), at: time }))
+    .optional()
+    .describe(
+      "With `check`: missing (accepted, and neither there nor deleted), unaccounted (there, never accepted), undead (deleted, and still there), exposed (shown before it was done)",
+    ),
+});
+
+/** What a client has to know of the service. Nothing secret. */
+export const ServiceConfig = z.object({
+  version: z.string(),
+  limits: z.object({
+    maxFileBytes: z.number(),
+    maxFilesPerRequest: z.number(),
+    maxJsonBytes: z.number(),
+    inFlightWindow: z.number(),
+    signedUrlSeconds: z.number(),
+  }),
+  supportedTypes: z.array(
+    z.object({ mediaType: z.string(), label: z.string(), extensions: z.array(z.string()).readonly() }),
+  ),
+  embedding: z.object({
+    id: z.string(),
+    provider: z.string(),
+    name: z.string(),
+    dimensions: z.number(),
+    lexical: z.boolean().describe("True: the model compares words, not meaning"),
+  }),
+  searchModes: z.array(z.enum(searchModes)).readonly(),
+});
 
 export const list = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() });

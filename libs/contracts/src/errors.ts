@@ -251,6 +251,12 @@ const table = {
     title: "The document's newest revision is still being processed.",
     advice: "Wait until it is final.",
   },
+  document_not_ready: {
+    kind: "request",
+    status: 409,
+    title: "No revision of the document is finished, or not the one that was asked for.",
+    advice: "Ask for the document's status; its content can be read once it is vectorized.",
+  },
   batch_closed: {
     kind: "request",
     status: 409,
