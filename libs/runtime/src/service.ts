@@ -117,4 +117,6 @@ export async function runService<D extends ConfigDefinition>(options: {
   const { port } = await health.start();
   await service.start();
   logger.info("service.started", { port, worker });
+  // To the stack that forked it, where there is one.
+  process.send?.({ started: port });
 }

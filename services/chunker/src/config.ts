@@ -11,9 +11,4 @@ export const chunkerConfig = {
   worker: workerConfig,
   concurrency: variable("CHUNKER_CONCURRENCY", positive(4), "Documents a chunker works on at once."),
   maxTokens: variable("CHUNKER_MAX_TOKENS", positive(400), "Tokens in a chunk, at most."),
-  overlapTokens: variable(
-    "CHUNKER_OVERLAP_TOKENS",
-    z.coerce.number().int().min(0).default(0),
-    "Tokens that neighbouring chunks of a section share.",
-  ),
 };

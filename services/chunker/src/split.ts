@@ -8,36 +8,53 @@ import { tokenCount } from "./tokens.js";
 export const chunkerVersion = "sections-1";
 
 export interface SplitOptions {
+  /** Tokens in a chunk, at most. */
   maxTokens: number;
-  overlapTokens: number;
 }
 
 /** Paragraph, line, sentence, clause, word, character: the largest unit that fits is kept whole. */
 const separators = ["\n\n", "\n", ". ", "; ", ", ", " ", ""];
 
+/** langchain's, which would cut through characters outside the basic plane where there is nothing else to cut at. */
+class CharacterSafeSplitter extends RecursiveCharacterTextSplitter {
+  protected override splitOnSeparator(text: string, separator: string): string[] {
+    return separator === "" ? Array.from(text) : super.splitOnSeparator(text, separator);
+  }
+}
+
 /** Cuts one section; a chunk never holds text of two. */
 export type SectionSplitter = (section: Section, firstOrdinal: number) => Promise<Chunk[]>;
 
-export function createSectionSplitter(options: SplitOptions): SectionSplitter {
-  const splitter = new RecursiveCharacterTextSplitter({
-    chunkSize: options.maxTokens,
-    chunkOverlap: options.overlapTokens,
-    lengthFunction: tokenCount,
-    separators,
-    keepSeparator: true,
-  });
+export function createSectionSplitter({ maxTokens }: SplitOptions): SectionSplitter {
+  // The splitter adds up the tokens of pieces, and joined pieces may count one more than their sum: what comes out too long is cut
+  // again, to a smaller size, down to single characters.
+  const cut = async (text: string, size: number): Promise<string[]> => {
+    const splitter = new CharacterSafeSplitter({
+      chunkSize: size,
+      chunkOverlap: 0,
+      lengthFunction: tokenCount,
+      separators,
+      keepSeparator: true,
+    });
+    const pieces = await splitter.splitText(text);
+    const fitting = await Promise.all(
+      pieces.map((piece) =>
+        size === 1 || tokenCount(piece) <= maxTokens ? [piece] : cut(piece, Math.ceil(size * 0.8)),
+      ),
+    );
+    return fitting.flat();
+  };
   return async (section, firstOrdinal) => {
     // The same title stands before each of the section's chunks: it is searched and embedded with them, and is no part of their text.
     const prefix = section.title ?? "";
-    const pieces =
-      tokenCount(section.text) <= options.maxTokens ? [section.text.trim()] : await splitter.splitText(section.text);
+    const pieces = tokenCount(section.text) <= maxTokens ? [section.text.trim()] : await cut(section.text, maxTokens);
     const chunks: Chunk[] = [];
     let from = 0;
     for (const text of pieces) {
-      // The splitter trims and may overlap, but every piece is a stretch of the text, in order.
+      // The splitter trims, but every piece is a stretch of the text, in order.
       const start = section.text.indexOf(text, from);
       if (text === "" || start < 0) throw new Error("a piece is not a stretch of its section");
-      from = options.overlapTokens > 0 ? start + 1 : start + text.length;
+      from = start + text.length;
       chunks.push({
         ordinal: firstOrdinal + chunks.length,
         sectionOrdinal: section.ordinal,

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Batch, Document, Ledger, list, Problem, Receipt, SearchAnswer } from "@sluice/contracts";
+import { z } from "zod";
+import { CommandError, exitCodes } from "./exit-codes.js";
+import { localStack } from "./home.js";
+
+export interface ConnectOptions {
+  url?: string;
+  key?: string;
+}
+
+/** An answer that is not a success. */
+export class ProblemError extends Error {
+  constructor(
+    readonly problem: Problem,
+    readonly retryAfterMs: number | undefined,
+    readonly receipts: Receipt[] | undefined,
+  ) {
+    super(`${problem.title} ${problem.advice}`);
+    this.name = "ProblemError";
+  }
+}
+
+export interface CallOptions {
+  method?: string;
+  json?: unknown;
+  body?: ReadableStream<Uint8Array>;
+  headers?: Record<string, string>;
+  idempotencyKey?: string;
+  signal?: AbortSignal;
+}
+
+const Config = z
+  .object({ limits: z.object({ maxFileBytes: z.number(), maxFilesPerRequest: z.number() }).loose() })
+  .loose();
+export const Receipts = z.object({ documents: z.array(Receipt) });
+const Findings = z.object({
+  ledger: Ledger,
+  findings: z
+    .array(z.object({ finding: z.string(), ingestionId: z.string(), documentId: z.string(), at: z.string() }))
+    .optional(),
+});
+const Readiness = z.object({ status: z.string(), dependencies: z.record(z.string(), z.boolean()) });
+
+const retryStatuses = new Set([409, 429, 502, 503, 504]);
+
+/** The HTTP API, as the commands need it. */
+export class Client {
+  constructor(
+    readonly url: string,
+    readonly key: string,
+  ) {}
+
+  async call<T>(path: string, answer: z.ZodType<T>, options: CallOptions = {}): Promise<T> {
+    const headers: Record<string, string> = { "x-api-key": this.key, ...options.headers };
+    if (options.json !== undefined) headers["content-type"] = "application/json";
+    if (options.idempotencyKey !== undefined) headers["idempotency-key"] = options.idempotencyKey;
+    const body = options.json === undefined ? options.body : JSON.stringify(options.json);
+    const response = await fetch(new URL(path, this.url), {
+      method: options.method ?? (body === undefined ? "GET" : "POST"),
+      headers,
+      body,
+      signal: options.signal,
+      ...(options.body === undefined ? {} : { duplex: "half" }),
+    } as RequestInit);
+    const text = await response.text();
+    const value: unknown = text === "" ? {} : JSON.parse(text);
+    if (response.ok) return answer.parse(value);
+    const problem = Problem.safeParse(value);
+    const fallback = {
+      type: "about:blank",
+      title: `HTTP ${response.status}.`,
+      status: response.status,
+      code: "unknown",
+      advice: "",
+    };
+    const after = Number(response.headers.get("retry-after") ?? Number.NaN);
+    const receipts = Receipts.safeParse(value);
+    throw new ProblemError(
+      problem.success ? problem.data : fallback,
+      Number.isFinite(after) ? after * 1_000 : undefined,
+      receipts.success ? receipts.data.documents : undefined,
+    );
+  }
+
+  /** Calls until there is an answer: outages and refusals for now are waited out, as long as the service says or longer each time. */
+  async persist<T>(
+    attempt: () => Promise<T>,
+    options: { tries?: number; onWait?: (ms: number) => void } = {},
+  ): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const now = error instanceof ProblemError ? retryStatuses.has(error.problem.status) : isNetworkError(error);
+        if (!now || tries >= (options.tries ?? 60)) throw error;
+        const wait =
+          (error instanceof ProblemError ? error.retryAfterMs : undefined) ??
+          Math.min(10_000, 250 * 2 ** Math.min(tries, 6)) * (0.5 + Math.random() / 2);
+        options.onWait?.(wait);
+        await sleep(wait);
+      }
+    }
+  }
+
+  config = () => this.call("/v1/config", Config);
+  ready = () => this.call("/readyz", Readiness);
+  createBatch = (name: string, idempotencyKey: string) =>
+    this.call("/v1/batches", Batch, { json: { name }, idempotencyKey });
+  batch = (id: string) => this.call(`/v1/batches/${id}`, Batch);
+  batches = () => this.call("/v1/batches?limit=10", list(Batch));
+  sealBatch = (id: string, expected: number) => this.call(`/v1/batches/${id}/seal`, Batch, { json: { expected } });
+  document = (id: string) => this.call(`/v1/documents/${id}`, Document);
+  query = (filter: object, cursor?: string) =>
+    this.call("/v1/documents/query", list(Document), {
+      json: { filter, limit: 200, ...(cursor === undefined ? {} : { cursor }) },
+    });
+  search = (request: object) => this.call("/v1/search", SearchAnswer, { json: request });
+  ledger = (check: boolean) => this.call(`/v1/ledger${check ? "?check=1" : ""}`, Findings);
+
+  /** Every document a filter finds, page by page. */
+  async *documents(filter: object): AsyncGenerator<Document> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.persist(() => this.query(filter, cursor));
+      yield* page.items;
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+  }
+}
+
+export function isNetworkError(error: unknown): boolean {
+  return error instanceof TypeError || (error instanceof Error && ["AbortError", "TimeoutError"].includes(error.name));
+}
+
+/** The service to talk to: options, then SLUICE_URL and SLUICE_API_KEY, then the local stack. */
+export async function connect(options: ConnectOptions): Promise<Client> {
+  const local = await localStack();
+  const url = options.url ?? process.env.SLUICE_URL ?? local?.gatewayUrl;
+  const key = options.key ?? process.env.SLUICE_API_KEY ?? local?.apiKey;
+  if (url === undefined || key === undefined) {
+    throw new CommandError(
+      "No service to talk to: start one with `npm start`, or give --url and --key (SLUICE_URL, SLUICE_API_KEY).",
+      exitCodes.unreachable,
+    );
+  }
+  return new Client(url, key);
+}

@@ -1,0 +1,42 @@
+import { type SearchAnswer, searchModes } from "@sluice/contracts";
+import { type Command, Option } from "commander";
+import { type ConnectOptions, connect } from "../client.js";
+import { printable, printJson } from "../output.js";
+
+/** Hits for people: where it stands, then the passage. */
+export function describeHits(answer: SearchAnswer): string {
+  if (answer.hits.length === 0) return "nothing found";
+  const hits = answer.hits.map((hit, i) => {
+    const pages =
+      hit.pageFrom === null
+        ? ""
+        : hit.pageTo === hit.pageFrom
+          ? `, page ${hit.pageFrom}`
+          : `, pages ${hit.pageFrom}–${hit.pageTo}`;
+    const section = hit.section.title === null ? "" : ` › ${printable(hit.section.title, 60)}`;
+    return `${i + 1}. ${printable(hit.document.fileName ?? hit.document.id, 60)}${section}${pages}  (${hit.score.toFixed(4)})\n   ${printable(hit.text, 220)}`;
+  });
+  const note =
+    answer.lexical === true
+      ? `\n${answer.mode} search; the embedding compares words, not meaning (${answer.model ?? "none"})`
+      : "";
+  return hits.join("\n") + note;
+}
+
+export function searchCommand(program: Command): void {
+  program
+    .command("search")
+    .argument("<query...>", "words or a phrase")
+    .addOption(new Option("--mode <mode>", "how to search").choices(searchModes).default("hybrid"))
+    .option("-k <n>", "how many passages", (text) => Number.parseInt(text, 10), 5)
+    .option("--json", "JSON for a program")
+    .option("--url <url>", "the gateway")
+    .option("--key <key>", "the API key")
+    .description("Find passages")
+    .action(async (words: string[], options: ConnectOptions & { mode: string; k: number; json?: boolean }) => {
+      const client = await connect(options);
+      const answer = await client.search({ query: words.join(" "), mode: options.mode, k: options.k });
+      if (options.json) printJson(answer);
+      else process.stdout.write(`${describeHits(answer)}\n`);
+    });
+}

@@ -1,0 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Batch } from "@sluice/contracts";
+import type { Client } from "../client.js";
+
+/** Follows a sealed batch until all of it is final, children included. */
+export async function follow(client: Client, batchId: string, onProgress: (batch: Batch) => void): Promise<Batch> {
+  for (;;) {
+    const batch = await client.persist(() => client.batch(batchId));
+    onProgress(batch);
+    if (batch.complete) return batch;
+    await sleep(batch.inFlight > 1_000 ? 2_000 : 400);
+  }
+}

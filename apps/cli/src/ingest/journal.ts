@@ -1,0 +1,149 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { Receipt, UploadFields } from "@sluice/contracts";
+import { z } from "zod";
+
+/**
+ * What this client has sent and what was answered, on its own disk, so that a run that was cut off goes on where it stopped:
+ *
+ *   run      once: the batch, and the key it was made with
+ *   intent   before a request: its idempotency key and its files
+ *   receipt  after its answer: one entry a file
+ *   end      the batch is sealed: the next run begins anew
+ *
+ * A request whose receipt is missing is sent again under the same key, and the service gives the answer it gave before.
+ * It holds file names, so only its owner can read it.
+ */
+const File = z.object({
+  path: z.string(),
+  size: z.number(),
+  mtimeMs: z.number(),
+  fields: UploadFields.omit({ batchId: true }),
+});
+export type SentFile = z.infer<typeof File>;
+const Line = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("run"), version: z.literal(1), key: z.string(), name: z.string(), gateway: z.string() }),
+  z.object({ type: z.literal("batch"), batchId: z.string() }),
+  z.object({ type: z.literal("intent"), key: z.string(), files: z.array(File) }),
+  z.object({ type: z.literal("receipt"), key: z.string(), receipts: z.array(Receipt) }),
+  z.object({ type: z.literal("end") }),
+]);
+type Line = z.infer<typeof Line>;
+
+export interface Journal {
+  readonly file: string;
+  /** The idempotency key of the run itself, for its batch. */
+  readonly key: string;
+  readonly name: string;
+  batchId: string | undefined;
+  /** True when it goes on with a run that was cut off. */
+  readonly resumed: boolean;
+  /** Requests that were sent and not answered. */
+  readonly unanswered: Map<string, SentFile[]>;
+  /** Answers by file. */
+  readonly receipts: Map<string, Receipt>;
+  /** Whether this file, as it is now, was answered or is in an unanswered request. */
+  has(file: SentFile): boolean;
+  batch(batchId: string): Promise<void>;
+  intent(key: string, files: readonly SentFile[]): Promise<void>;
+  receipt(key: string, files: readonly SentFile[], receipts: Receipt[]): Promise<void>;
+  end(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const identity = (file: { path: string; size: number; mtimeMs: number }) => `${file.mtimeMs}:${file.size}:${file.path}`;
+
+/** The lines of a journal; a last line that was cut off in the writing is not one. */
+export async function* readJournal(file: string): AsyncGenerator<Line> {
+  const input = createReadStream(file, "utf8");
+  try {
+    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+      try {
+        yield Line.parse(JSON.parse(text));
+      } catch {}
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+/** Opens the journal of what is to be sent: the same service, batch name and paths find the same journal again. */
+export async function openJournal(
+  home: string,
+  run: { gateway: string; name: string; sources: readonly string[] },
+): Promise<Journal> {
+  const id = createHash("sha256")
+    .update(JSON.stringify([run.gateway, run.name, run.sources]))
+    .digest("hex")
+    .slice(0, 24);
+  const file = join(home, "journals", `${id}.jsonl`);
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+
+  let [key, batchId, ended] = [randomUUID() as string, undefined as string | undefined, false];
+  let resumed = false;
+  const unanswered = new Map<string, SentFile[]>();
+  const receipts = new Map<string, Receipt>();
+  const known = new Set<string>();
+  for await (const line of readJournal(file)) {
+    if (line.type === "run") [key, resumed] = [line.key, true];
+    else if (line.type === "batch") batchId = line.batchId;
+    else if (line.type === "intent") {
+      unanswered.set(line.key, line.files);
+      for (const each of line.files) known.add(identity(each));
+    } else if (line.type === "receipt") {
+      for (const [i, each] of (unanswered.get(line.key) ?? []).entries())
+        receipts.set(each.path, line.receipts[i] ?? {});
+      unanswered.delete(line.key);
+    } else ended = true;
+  }
+  if (ended) {
+    await rename(file, `${file}.${Date.now()}.done`);
+    [key, batchId, resumed] = [randomUUID(), undefined, false];
+    for (const each of [unanswered, receipts, known]) each.clear();
+  }
+
+  const handle: FileHandle = await open(file, "a", 0o600);
+  // One line at a time, and on the disk before anything is done about it. It begins with a line break, in case the last was cut off.
+  let writing: Promise<void> = Promise.resolve();
+  const write = (line: Line) => {
+    writing = writing.then(async () => {
+      await handle.appendFile(`\n${JSON.stringify(line)}`);
+      await handle.datasync();
+    });
+    return writing;
+  };
+  if (!resumed) await write({ type: "run", version: 1, key, name: run.name, gateway: run.gateway });
+
+  return {
+    file,
+    key,
+    name: run.name,
+    batchId,
+    resumed,
+    unanswered,
+    receipts,
+    has: (each) => known.has(identity(each)),
+    async batch(id) {
+      this.batchId = id;
+      await write({ type: "batch", batchId: id });
+    },
+    async intent(requestKey, files) {
+      const plain = files.map(({ path, size, mtimeMs, fields }) => ({ path, size, mtimeMs, fields }));
+      for (const each of plain) known.add(identity(each));
+      await write({ type: "intent", key: requestKey, files: plain });
+    },
+    async receipt(requestKey, files, answers) {
+      for (const [i, each] of files.entries()) receipts.set(each.path, answers[i] ?? {});
+      unanswered.delete(requestKey);
+      await write({ type: "receipt", key: requestKey, receipts: answers });
+    },
+    end: () => write({ type: "end" }),
+    async close() {
+      await writing;
+      await handle.close();
+    },
+  };
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { Command } from "commander";
+import { isNetworkError, ProblemError } from "./client.js";
+import { demoCommand } from "./commands/demo.js";
+import { doctorCommand } from "./commands/doctor.js";
+import { ingestCommand } from "./commands/ingest.js";
+import { ledgerCommand } from "./commands/ledger.js";
+import { migrateCommand } from "./commands/migrate.js";
+import { searchCommand } from "./commands/search.js";
+import { statusCommand } from "./commands/status.js";
+import { upCommand } from "./commands/up.js";
+import { CommandError, exitCodes } from "./exit-codes.js";
+
+const program = new Command("sluice")
+  .description("Clinical documents in bulk, made searchable, with nothing lost")
+  .exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? exitCodes.ok : exitCodes.usage);
+  });
+for (const add of [
+  upCommand,
+  ingestCommand,
+  statusCommand,
+  searchCommand,
+  ledgerCommand,
+  migrateCommand,
+  doctorCommand,
+  demoCommand,
+])
+  add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const [message, code] =
+    error instanceof CommandError
+      ? [error.message, error.exitCode]
+      : error instanceof ProblemError
+        ? [
+            `${error.problem.code}: ${error.message}`,
+            error.problem.status >= 500 ? exitCodes.unreachable : exitCodes.someFailed,
+          ]
+        : isNetworkError(error)
+          ? ["The service can't be reached. Is it running? Try: sluice doctor", exitCodes.unreachable]
+          : [error instanceof Error ? (error.stack ?? error.message) : String(error), exitCodes.someFailed];
+  process.stderr.write(`sluice: ${message}\n`);
+  process.exitCode = code;
+}

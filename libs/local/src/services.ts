@@ -1,0 +1,53 @@
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { type Supervised, supervise } from "./supervised.js";
+
+export const serviceNames = ["gateway", "parser", "chunker", "embedder", "supervisor"] as const;
+export type ServiceName = (typeof serviceNames)[number];
+
+export interface RunningService extends Supervised {
+  /** Where its health and metrics are. */
+  metricsUrl(): string | undefined;
+}
+
+/** One service as a process of its own, its output line by line behind its name. */
+export function createService(options: {
+  service: ServiceName;
+  /** `parser.1` */
+  name: string;
+  env: NodeJS.ProcessEnv;
+  graceMs: number;
+  log: (line: string) => void;
+}): RunningService {
+  const { name, log } = options;
+  let port: number | undefined;
+  const supervised = supervise({
+    name,
+    graceMs: options.graceMs + 6_000,
+    say: (line) => log(`stack | ${line}`),
+    spawn() {
+      const child = fork(fileURLToPath(import.meta.resolve(`@sluice/${options.service}/main`)), {
+        env: { ...options.env, SLUICE_INSTANCE: "", SHUTDOWN_GRACE_MS: String(options.graceMs), METRICS_PORT: "0" },
+        execArgv: ["--enable-source-maps"],
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
+      });
+      for (const stream of [child.stdout, child.stderr]) {
+        let rest = "";
+        stream?.setEncoding("utf8").on("data", (text: string) => {
+          const lines = (rest + text).split("\n");
+          rest = lines.pop() ?? "";
+          for (const line of lines) log(`${name} | ${line}`);
+        });
+      }
+      return child;
+    },
+    ready: (child) =>
+      new Promise((resolve) => {
+        child.once("message", (message: { started: number }) => {
+          port = message.started;
+          resolve();
+        });
+      }),
+  });
+  return { ...supervised, metricsUrl: () => (port === undefined ? undefined : `http://127.0.0.1:${port}/metrics`) };
+}

@@ -1,0 +1,78 @@
+import { embeddingConfig } from "@sluice/embeddings";
+import { queueConfig } from "@sluice/queue";
+import { type ConfigOf, variable } from "@sluice/runtime";
+import { storeConfig } from "@sluice/store";
+import { z } from "zod";
+
+const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+const names = z
+  .string()
+  .default("")
+  .transform((text) => text.split(/[\s,]+/).filter((name) => name !== ""));
+
+export const gatewayConfig = {
+  store: storeConfig,
+  queue: queueConfig,
+  embedding: embeddingConfig,
+  http: {
+    host: variable("HOST", z.string().default("127.0.0.1"), "Address the gateway listens on."),
+    port: variable(
+      "PORT",
+      z.coerce.number().int().min(0).max(65535).default(8080),
+      "Port of the gateway; 0 takes a free one.",
+    ),
+    trustProxy: variable(
+      "TRUST_PROXY",
+      names,
+      "Addresses or networks of proxies whose X-Forwarded-For is believed (`loopback` is known); none unless given.",
+    ),
+    corsOrigins: variable("CORS_ORIGINS", names, "Origins that browsers may call from; none unless given."),
+    requestSeconds: variable(
+      "GATEWAY_REQUEST_SECONDS",
+      z.coerce.number().int().min(10).max(3_000).default(1_800),
+      "Longest a request may take to arrive. Stays under ORPHAN_GRACE_MS, after which stored files that nobody accepted are removed.",
+    ),
+    idleSeconds: variable(
+      "GATEWAY_IDLE_SECONDS",
+      positive(120),
+      "A connection on which nothing moves for this long is closed.",
+    ),
+  },
+  limits: {
+    maxFileMb: variable("GATEWAY_MAX_FILE_MB", z.coerce.number().positive().default(100), "Largest file taken in."),
+    maxFiles: variable("GATEWAY_MAX_FILES_PER_REQUEST", positive(100), "Files in one request, at most."),
+    maxJsonKb: variable("GATEWAY_MAX_JSON_KB", positive(256), "Largest JSON body, and largest field beside a file."),
+  },
+  window: variable(
+    "IN_FLIGHT_WINDOW",
+    positive(64),
+    "Ingestions of one organization that may have a job in Redis at once, where it has no number of its own.",
+  ),
+  tokens: {
+    secret: variable(
+      "SUPABASE_JWT_SECRET",
+      z.string().min(16).optional(),
+      "Secret of tokens signed with HS256; others are checked with the keys Supabase publishes.",
+      { secret: true },
+    ),
+    issuer: variable("SUPABASE_JWT_ISSUER", z.string().optional(), "What tokens must name as their issuer, if given."),
+    audience: variable("SUPABASE_JWT_AUDIENCE", z.string().default("authenticated"), "Whom tokens must be meant for."),
+  },
+  signedUrlSeconds: variable(
+    "SIGNED_URL_SECONDS",
+    z.coerce.number().int().min(10).max(3_600).default(120),
+    "How long a link to an original works.",
+  ),
+  publicSupabaseUrl: variable(
+    "SUPABASE_PUBLIC_URL",
+    z.url().optional(),
+    "Where people reach Supabase, when it is not SUPABASE_URL; links to originals begin with it.",
+  ),
+  auditHashKey: variable(
+    "AUDIT_HASH_KEY",
+    z.string().min(16).optional(),
+    "Key of the hash by which the audit log names queries; one for the life of the process unless given.",
+    { secret: true },
+  ),
+};
+export type GatewayConfig = ConfigOf<typeof gatewayConfig>;

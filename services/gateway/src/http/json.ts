@@ -1,0 +1,36 @@
+import { SluiceError } from "@sluice/contracts";
+import express, { type Request, type Response } from "express";
+import { z } from "zod";
+import { hasBody } from "./problems.js";
+
+const ReaderError = z.object({ type: z.string(), message: z.string().optional() });
+
+/** What the JSON reader throws, by its `type`; its messages quote the body and stay behind. */
+function readerProblem(thrown: unknown): SluiceError {
+  const { type, message } = ReaderError.safeParse(thrown).data ?? { type: "unknown" };
+  if (type === "entity.too.large") return new SluiceError("body_too_large");
+  if (type === "charset.unsupported" || type === "encoding.unsupported") {
+    return new SluiceError("content_type_unsupported");
+  }
+  if (type === "entity.parse.failed") {
+    const place = /at position (\d+)/.exec(message ?? "")?.[1];
+    const where = place === undefined ? "" : ` (at position ${place})`;
+    return new SluiceError("json_malformed", { errors: [{ path: "", message: `The body is not valid JSON${where}` }] });
+  }
+  if (type === "request.aborted" || type === "request.size.invalid") return new SluiceError("file_incomplete");
+  return new SluiceError("internal_error", { cause: thrown });
+}
+
+/** Reads a JSON body of at most `limit` bytes; no body is `{}`. */
+export function createJsonReader(limit: number): (request: Request, response: Response) => Promise<unknown> {
+  const types = ["application/json", "application/*+json"];
+  const reader = express.json({ limit, strict: true, type: types });
+  return async (request, response) => {
+    if (!hasBody(request)) return {};
+    if (request.is(types) === false) throw new SluiceError("content_type_unsupported");
+    await new Promise<void>((resolve, reject) => {
+      reader(request, response, (thrown?: unknown) => (thrown ? reject(readerProblem(thrown)) : resolve()));
+    });
+    return request.body ?? {};
+  };
+}

@@ -1,0 +1,78 @@
+import { SluiceError } from "@sluice/contracts";
+import { type RequestHandler, Router } from "express";
+import { z } from "zod";
+import type { GatewayContext } from "../context.js";
+import { exchangeOf } from "./exchange.js";
+import { withIdempotency } from "./idempotency.js";
+import { createJsonReader } from "./json.js";
+import type { Answer, Operation } from "./operation.js";
+import { answer, sendProblem } from "./problems.js";
+import { isUuid, validate } from "./validate.js";
+
+const nothing = z.strictObject({});
+const nobody = { organizationId: "", caller: { kind: "api_key" as const, id: "" } };
+
+/** The routes of the operations, and 405 for the other methods of their paths. */
+export function mount(context: GatewayContext, operations: readonly Operation[]): Router {
+  const router = Router({ caseSensitive: true });
+  const readJson = createJsonReader(context.config.limits.maxJsonKb * 1024);
+  const allowed = new Map<string, string[]>();
+  for (const operation of operations) {
+    const path = operation.path.replace(/\{(\w+)\}/g, ":$1");
+    router[operation.method](path, serve(context, operation, readJson));
+    const methods = operation.method === "get" ? ["GET", "HEAD"] : [operation.method.toUpperCase()];
+    allowed.set(path, [...(allowed.get(path) ?? []), ...methods]);
+  }
+  for (const [path, methods] of allowed) {
+    router.all(path, (request, response) => {
+      response.setHeader("allow", methods.join(", "));
+      sendProblem(request, response, new SluiceError("method_not_allowed"));
+    });
+  }
+  return router;
+}
+
+function serve(
+  context: GatewayContext,
+  operation: Operation,
+  readJson: ReturnType<typeof createJsonReader>,
+): RequestHandler {
+  return async (request, response) => {
+    const exchange = exchangeOf(response);
+    exchange.route = operation.path;
+    const identity = operation.scope === null ? undefined : await context.authenticate(request, exchange);
+    if (identity !== undefined && !identity.scopes.includes(operation.scope as string)) {
+      throw new SluiceError("forbidden");
+    }
+    if (request.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
+    const { id = "", action = "" } = request.params as Record<string, string | undefined>;
+    if (operation.path.includes("{id}") && !isUuid(id)) throw new SluiceError("not_found");
+    const query = validate<unknown>(operation.query ?? nothing, request.query);
+    const raw = operation.multipart === true || operation.method !== "post" ? {} : await readJson(request, response);
+    const body = validate<unknown>(operation.body ?? nothing, raw);
+
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    const scope = identity?.scope ?? nobody;
+    const handle = () =>
+      operation.handle({
+        scope,
+        expiresAt: identity?.expiresAt ?? null,
+        id: id.toLowerCase(),
+        action,
+        query,
+        body,
+        request,
+        response,
+        signal: gone.signal,
+      });
+    const answered: Answer | undefined =
+      operation.idempotency === undefined
+        ? await handle()
+        : await withIdempotency(context, { operation, scope, request, raw }, handle);
+    if (answered === undefined) return;
+    response.set(answered.headers ?? {});
+    if (answered.status === 204) response.status(204).end();
+    else answer(request, response, answered.status, answered.body, answered.mediaType ?? "application/json; charset=utf-8");
+  };
+}
