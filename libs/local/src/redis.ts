@@ -16,10 +16,12 @@ export interface RedisOptions {
 // The server goes when whoever started it goes, however: the guard sees the end of its standard input.
 const guard = `
 command -v redis-server >/dev/null 2>&1 && server=redis-server || server=valkey-server
-"$server" "$1" & pid=$!
+exec 3<&0
+"$server" "$1" 3<&- & pid=$!
 trap 'kill -TERM $pid 2>/dev/null' TERM
 trap '' INT
-{ cat <&3 >/dev/null; kill -TERM $pid 2>/dev/null; } 3<&0 &
+{ cat <&3 >/dev/null; kill -TERM $pid 2>/dev/null; } &
+exec 3<&-
 wait $pid; wait $pid 2>/dev/null`;
 
 function configuration({ folder, port, password }: RedisOptions): string {

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { cp, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectPostgres, migrationsFolder } from "@sluice/store";
@@ -57,8 +56,8 @@ async function templateKey(): Promise<string> {
   const hash = createHash("sha256");
   for (const file of (await readdir(migrationsFolder)).sort())
     hash.update(file).update(await readFile(join(migrationsFolder, file)));
-  const require = createRequire(import.meta.url);
-  for (const name of ["@supabase/lite", "@electric-sql/pglite"]) hash.update(require.resolve(name));
+  for (const name of ["@supabase/lite", "@electric-sql/pglite"])
+    hash.update(await readFile(new URL("../package.json", import.meta.resolve(name))));
   return hash.digest("hex").slice(0, 16);
 }
 

@@ -36,11 +36,29 @@ export function createObjects(rpc: Rpc) {
       const { error } = await storage().remove(paths);
       if (error !== null) throw failure("storage.remove", error);
     },
-    /** A link that works for `seconds`; whoever has it can read the original. */
+    /** A link that works for `seconds`; whoever has it can read the original. `fileName`: what a browser saves it as. */
     async signedUrl(path: string, seconds: number, fileName?: string): Promise<string> {
-      const { data, error } = await storage().createSignedUrl(path, seconds, { download: fileName ?? false });
-      if (error !== null) throw failure("storage.sign", error);
-      return data.signedUrl;
+      const { url, headers } = rpc.endpoint;
+      const answer = await fetch(new URL(`/storage/v1/object/sign/${bucket}/${path}`, url), {
+        method: "POST",
+        headers: { ...headers, "content-type": "application/json" },
+        body: JSON.stringify({ expiresIn: seconds }),
+        signal: AbortSignal.timeout(10_000),
+      }).catch((cause: unknown) => {
+        throw failure("storage.sign", { name: cause instanceof Error ? cause.name : "unknown" });
+      });
+      if (!answer.ok) throw failure("storage.sign", { status: answer.status });
+      const link = new URL(signedPath(await answer.json()), url);
+      if (fileName !== undefined) link.searchParams.set("download", fileName);
+      return link.href;
     },
   };
+}
+
+/** supabase-js reads `signedURL`, a path below /storage/v1; Supabase Lite answers `signedUrl`, the whole path. */
+function signedPath(answer: unknown): string {
+  const { signedURL, signedUrl } = answer as { signedURL?: string; signedUrl?: string };
+  if (signedUrl !== undefined) return signedUrl;
+  if (signedURL !== undefined) return `/storage/v1${signedURL}`;
+  throw failure("storage.sign", { status: 200 });
 }

@@ -19,6 +19,8 @@ export interface StoreOptions {
 
 export interface Rpc {
   readonly client: SupabaseClient<Database>;
+  /** Supabase's address, and what authenticates a request that supabase-js has no call for. */
+  readonly endpoint: { url: string; headers: Record<string, string> };
   /** Calls a function and checks its answer. Throws `database_unavailable` when the database can't be reached. */
   call<N extends FunctionName, T>(name: N, args: Args<N>, answer: z.ZodType<T>): Promise<T>;
 }
@@ -38,8 +40,10 @@ export function createRpc(options: StoreOptions): Rpc {
     // supabase-js wants a WebSocket on Node 20 even where Realtime is not used.
     realtime: { transport: WebSocket as never },
   });
+  const { url, secretKey } = options;
   return {
     client,
+    endpoint: { url, headers: { apikey: secretKey, authorization: `Bearer ${secretKey}` } },
     async call(name, args, answer) {
       const { data, error, status } = await client.rpc(name, args as never).abortSignal(AbortSignal.timeout(timeoutMs));
       if (error !== null) {
