@@ -45,8 +45,6 @@ export function createSectionSplitter({ maxTokens }: SplitOptions): SectionSplit
     return fitting.flat();
   };
   return async (section, firstOrdinal) => {
-    // The same title stands before each of the section's chunks: it is searched and embedded with them, and is no part of their text.
-    const prefix = section.title ?? "";
     const pieces = tokenCount(section.text) <= maxTokens ? [section.text.trim()] : await cut(section.text, maxTokens);
     const chunks: Chunk[] = [];
     let from = 0;
@@ -55,6 +53,9 @@ export function createSectionSplitter({ maxTokens }: SplitOptions): SectionSplit
       const start = section.text.indexOf(text, from);
       if (text === "" || start < 0) throw new Error("a piece is not a stretch of its section");
       from = start + text.length;
+      // The section's title stands before each of its chunks, searched and embedded with them but no part of their text; the first
+      // chunk usually begins with it anyway.
+      const prefix = section.title === null || text.startsWith(section.title) ? "" : section.title;
       chunks.push({
         ordinal: firstOrdinal + chunks.length,
         sectionOrdinal: section.ordinal,

@@ -117,7 +117,7 @@ export async function openJournal(
   };
   if (!resumed) await write({ type: "run", version: 1, key, name: run.name, gateway: run.gateway });
 
-  return {
+  const journal: Journal = {
     file,
     key,
     name: run.name,
@@ -127,7 +127,7 @@ export async function openJournal(
     receipts,
     has: (each) => known.has(identity(each)),
     async batch(id) {
-      this.batchId = id;
+      journal.batchId = id;
       await write({ type: "batch", batchId: id });
     },
     async intent(requestKey, files) {
@@ -146,4 +146,5 @@ export async function openJournal(
       await handle.close();
     },
   };
+  return journal;
 }

@@ -4,6 +4,11 @@ import { basename } from "node:path";
 import { Readable } from "node:stream";
 import type { UploadFields } from "@sluice/contracts";
 
+/** Content decides what a file is; only Markdown can't be told from text by looking at it. */
+function declaredType(file: string): string {
+  return /\.(md|markdown)$/i.test(file) ? "text/markdown" : "application/octet-stream";
+}
+
 /** A multipart body that reads its files as it is sent; none is held in memory. */
 export function multipart(
   fields: UploadFields,
@@ -23,7 +28,7 @@ export function multipart(
       yield Buffer.from(`${typeof value === "string" ? value : JSON.stringify(value)}\r\n`);
     }
     for (const file of files) {
-      yield part(`name="file"; filename="${quoted(basename(file))}"`, "application/octet-stream");
+      yield part(`name="file"; filename="${quoted(basename(file))}"`, declaredType(file));
       for await (const chunk of createReadStream(file)) yield chunk as Buffer;
       yield Buffer.from("\r\n");
     }
