@@ -33,9 +33,12 @@ export function createTokenVerifier(options: {
   audience: string;
 }): (token: string) => Promise<TokenHolder> {
   const secret = options.secret === undefined ? undefined : new TextEncoder().encode(options.secret);
-  const published = createRemoteJWKSet(new URL(`${options.supabaseUrl.replace(/\/+$/, "")}/auth/v1/.well-known/jwks.json`), {
-    timeoutDuration: 5_000,
-  });
+  const published = createRemoteJWKSet(
+    new URL(`${options.supabaseUrl.replace(/\/+$/, "")}/auth/v1/.well-known/jwks.json`),
+    {
+      timeoutDuration: 5_000,
+    },
+  );
   const checks = {
     audience: options.audience,
     clockTolerance: skewSeconds,

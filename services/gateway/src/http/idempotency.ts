@@ -12,7 +12,11 @@ const wellFormed = /^[\x21-\x7e]{1,255}$/;
 /** A request that was begun this long ago and has no answer died with its gateway. */
 const staleMs = { json: 60_000, multipart: 600_000 };
 
-const Kept = z.object({ body: z.unknown(), headers: z.record(z.string(), z.string()), mediaType: z.string().nullable() });
+const Kept = z.object({
+  body: z.unknown(),
+  headers: z.record(z.string(), z.string()),
+  mediaType: z.string().nullable(),
+});
 
 /**
  * Runs a request once for its Idempotency-Key and answers later ones of the same key with what the first was answered. A request that

@@ -73,6 +73,13 @@ function serve(
     if (answered === undefined) return;
     response.set(answered.headers ?? {});
     if (answered.status === 204) response.status(204).end();
-    else answer(request, response, answered.status, answered.body, answered.mediaType ?? "application/json; charset=utf-8");
+    else
+      answer(
+        request,
+        response,
+        answered.status,
+        answered.body,
+        answered.mediaType ?? "application/json; charset=utf-8",
+      );
   };
 }

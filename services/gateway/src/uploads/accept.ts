@@ -17,9 +17,7 @@ export interface Outcome {
 }
 
 function outcomeOf(acceptance: Acceptance): Outcome {
-  if (acceptance.outcome === "batch_closed" || acceptance.outcome === "batch_missing") {
-    return refused(refusals[acceptance.outcome]());
-  }
+  if (!("documentId" in acceptance)) return refused(refusals[acceptance.outcome]());
   const { outcome, documentId, ingestionId, revision, status } = acceptance;
   const known = outcome === "duplicate" || outcome === "retried";
   return { receipt: { id: documentId, ingestionId, status, revision, ...(known ? { duplicateOf: documentId } : {}) } };
@@ -45,7 +43,7 @@ export async function acceptFiles(
   if (acceptances.length > 0) producer.nudge();
   removeQuietly(
     store.objects,
-    acceptances.flatMap((each, index) => (each.keepObject ? [] : [uploads[index]?.objectPath ?? []].flat())),
+    uploads.filter((_, index) => acceptances[index]?.keepObject === false).map(({ objectPath }) => objectPath),
   );
 
   const answers = acceptances.values();
@@ -60,7 +58,11 @@ export async function acceptFiles(
       return await store.intake.accept(scope, uploads, config.window);
     } catch (error) {
       const refusedByDatabase = error instanceof SluiceError && error.code === "forbidden";
-      if (refusedByDatabase) removeQuietly(store.objects, uploads.map((upload) => upload.objectPath));
+      if (refusedByDatabase)
+        removeQuietly(
+          store.objects,
+          uploads.map((upload) => upload.objectPath),
+        );
       throw error;
     }
   }

@@ -4,32 +4,47 @@ import { SluiceError, toSluiceError, type UploadFields } from "@sluice/contracts
 import type { Request } from "express";
 import { createFieldReader } from "./fields.js";
 import { type FileTarget, removeQuietly, type StoredFile, storeFile } from "./store-file.js";
+import { createTurnstile } from "./turnstile.js";
 
 /** What became of one file part. */
 export type ReceivedFile = { stored: StoredFile } | { problem: SluiceError };
 export interface Received {
   fields: UploadFields;
-  /** In the order of the request; up to where it was read. */
+  /** In the order of the request, up to where it was read. */
   files: ReceivedFile[];
 }
 
 /** File parts of one request that are stored at the same time. */
 const concurrency = 4;
+const maxFields = 1_000;
+
+const invalid = (path: string, message: string, cause?: unknown) =>
+  new SluiceError("request_invalid", { cause, errors: [{ path, message }] });
 
 function createParser(request: Request, options: { maxFieldBytes: number; maxFiles: number }): BusboyInstance {
-  if (request.is("multipart/form-data") === false) throw new SluiceError("content_type_unsupported");
-  if (request.is("multipart/form-data") === null) throw new SluiceError("file_missing");
+  const form = request.is("multipart/form-data");
+  if (form === null) throw new SluiceError("file_missing");
+  if (form === false) throw new SluiceError("content_type_unsupported");
   try {
     return new Busboy({
       headers: request.headers as BusboyHeaders,
       isPartAFile: (name, type, fileName) =>
         name === "file" || fileName !== undefined || type === "application/octet-stream",
-      limits: { fieldSize: options.maxFieldBytes, fields: 1_000, parts: 1_000 + options.maxFiles, headerSize: 16_384 },
+      limits: { fieldSize: options.maxFieldBytes, fields: maxFields, parts: maxFields + options.maxFiles + 1 },
     });
   } catch (cause) {
-    const errors = [{ path: "Content-Type", message: "Names no boundary" }];
-    throw new SluiceError("request_invalid", { cause, errors });
+    throw invalid("Content-Type", "Names no boundary", cause);
   }
+}
+
+/** Reads what is left of a part and throws it away; false when that is more than `atMost`. */
+async function drain(chunks: AsyncIterator<Buffer>, atMost: number): Promise<boolean> {
+  for (let passed = 0; passed <= atMost; ) {
+    const next = await chunks.next().catch(() => ({ done: true as const, value: undefined }));
+    if (next.done === true) return true;
+    passed += next.value.length;
+  }
+  return false;
 }
 
 /**
@@ -45,108 +60,82 @@ export async function receiveUpload(
 ): Promise<Received> {
   const parser = createParser(request, options);
   const fields = createFieldReader();
+  const inTurn = createTurnstile(concurrency);
   const files: Promise<ReceivedFile>[] = [];
   const parts = new Set<Readable>();
+  /** Why the request as a whole is refused, and why its reading ended early with an answer for each file so far. */
   let failure: SluiceError | undefined;
-  let cut = false;
-  let stop: () => void = () => {};
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve;
-  });
-  const halt = (reason: SluiceError) => {
-    request.unpipe(parser);
-    for (const part of parts) part.destroy(reason);
-    stop();
-  };
-  const fail = (error: SluiceError) => {
-    failure ??= error;
-    halt(failure);
-  };
+  let cut: SluiceError | undefined;
 
-  let free = concurrency;
-  const waiting: (() => void)[] = [];
-  async function take(): Promise<void> {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-  }
-  const give = () => {
-    const next = waiting.shift();
-    if (next === undefined) free += 1;
-    else next();
-  };
-
-  async function receiveFile(
-    index: number,
-    part: Readable,
-    about: { fileName?: string; declaredType?: string },
-  ): Promise<ReceivedFile> {
-    const chunks = part.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-    await take();
-    try {
-      return { stored: await storeFile(chunks, about, options) };
-    } catch (error) {
-      const problem = toSluiceError(error);
-      await passOver(index, problem, chunks);
-      return { problem };
-    } finally {
-      parts.delete(part);
-      give();
-    }
-  }
-
-  async function passOver(index: number, problem: SluiceError, chunks: AsyncIterator<Buffer>): Promise<void> {
-    if (failure !== undefined || cut) return;
-    if (problem.code === "file_incomplete") return fail(problem);
-    if (problem.code === "file_too_large" || problem.kind === "outage") {
-      const earlier = await Promise.all(files.slice(0, index));
-      if (!earlier.some((file) => "stored" in file)) {
-        cut = true;
-        return halt(problem);
+  const received = await new Promise<void>((resolve) => {
+    const halt = (reason: SluiceError) => {
+      request.unpipe(parser);
+      for (const part of parts) part.destroy(reason);
+      resolve();
+    };
+    const fail = (error: SluiceError) => {
+      failure ??= error;
+      halt(failure);
+    };
+    const passOver = async (index: number, problem: SluiceError, chunks: AsyncIterator<Buffer>) => {
+      if (failure !== undefined || cut !== undefined) return;
+      if (problem.code === "file_incomplete") return fail(problem);
+      if (problem.code === "file_too_large" || problem.kind === "outage") {
+        const earlier = await Promise.all(files.slice(0, index));
+        if (!earlier.some((file) => "stored" in file)) {
+          cut ??= problem;
+          return halt(problem);
+        }
       }
-    }
-    for (let passed = 0; ; ) {
-      const next = await chunks.next().catch(() => ({ done: true as const, value: undefined }));
-      if (next.done === true) return;
-      passed += next.value.length;
-      if (passed > options.maxBytes) return fail(problem);
-    }
-  }
+      if (!(await drain(chunks, options.maxBytes))) fail(problem);
+    };
+    const receiveFile = (index: number, part: Readable, about: { fileName?: string; declaredType?: string }) =>
+      inTurn(async (): Promise<ReceivedFile> => {
+        const chunks: AsyncIterator<Buffer> = part.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
+        try {
+          return { stored: await storeFile(chunks, about, options) };
+        } catch (error) {
+          const problem = toSluiceError(error);
+          await passOver(index, problem, chunks);
+          return { problem };
+        } finally {
+          parts.delete(part);
+        }
+      });
 
-  parser.on("field", (name, value, _nameTruncated, truncated) => fields.add(name, value, truncated));
-  parser.on("file", (name, part, fileName, _encoding, declaredType) => {
-    // An error may come when nobody is reading; without a listener it would end the process.
-    part.on("error", () => {});
-    if (name !== "file") fields.refuse(name ?? "", "Files are parts named `file`");
-    if (files.length >= options.maxFiles) fields.refuse("file", `More than ${options.maxFiles} files in one request`);
-    const problem = failure ?? fields.problem();
-    if (problem !== undefined || cut) {
+    parser.on("field", (name, value, _nameTruncated, truncated) => fields.add(name, value, truncated));
+    parser.on("file", (name, part, fileName, _encoding, declaredType) => {
+      // An error may come when nobody is reading; without a listener it would end the process.
+      part.on("error", () => {});
+      if (name !== "file") fields.refuse(name ?? "", "Files are parts named `file`");
+      if (files.length >= options.maxFiles) fields.refuse("file", `More than ${options.maxFiles} files in one request`);
+      const problem = failure ?? fields.problem();
+      if (problem === undefined && cut === undefined) {
+        parts.add(part);
+        files.push(receiveFile(files.length, part, { fileName, declaredType }));
+        return;
+      }
       part.resume();
       if (problem !== undefined) fail(problem);
-      return;
-    }
-    parts.add(part);
-    files.push(receiveFile(files.length, part, { fileName, declaredType }));
-  });
-  const malformed = (cause: unknown) => {
-    const errors = [{ path: "", message: "The form is not valid multipart/form-data" }];
-    fail(new SluiceError("request_invalid", { cause, errors }));
-  };
-  parser.on("error", malformed);
-  parser.on("partsLimit", () => fail(new SluiceError("request_invalid", { errors: [{ path: "", message: "Too many parts" }] })));
-  parser.on("fieldsLimit", () => fail(new SluiceError("request_invalid", { errors: [{ path: "", message: "Too many fields" }] })));
-  parser.on("finish", () => stop());
-  const brokenOff = () => {
-    if (!request.complete) fail(new SluiceError("file_incomplete"));
-  };
-  request.once("close", brokenOff).once("error", brokenOff);
-  request.pipe(parser);
-  await stopped;
-  const received = await Promise.all(files);
-  failure ??= cut ? undefined : fields.problem();
-  if (failure !== undefined) {
-    removeQuietly(options.objects, received.flatMap((file) => ("stored" in file ? [file.stored.objectPath] : [])));
-    throw failure;
-  }
-  if (files.length === 0) throw new SluiceError("file_missing");
-  return { fields: cut ? {} : fields.read(), files: received };
+    });
+    parser.on("error", (cause) => fail(invalid("", "The form is not valid multipart/form-data", cause)));
+    parser.on("partsLimit", () => fail(invalid("", "Too many parts")));
+    parser.on("fieldsLimit", () => fail(invalid("", "Too many fields")));
+    parser.on("finish", () => resolve());
+    const brokenOff = () => {
+      if (!request.complete) fail(new SluiceError("file_incomplete"));
+    };
+    request.once("close", brokenOff).once("error", brokenOff);
+    if (request.destroyed) brokenOff();
+    else request.pipe(parser);
+  }).then(() => Promise.all(files));
+
+  const stored = received.flatMap((file) => ("stored" in file ? [file.stored.objectPath] : []));
+  if (cut === undefined) failure ??= fields.problem();
+  if (failure !== undefined || cut !== undefined) removeQuietly(options.objects, stored);
+  if (failure !== undefined) throw failure;
+  if (received.length === 0) throw new SluiceError("file_missing");
+  if (cut === undefined) return { fields: fields.read(), files: received };
+  const reason = cut;
+  return { fields: {}, files: received.map((file) => ("stored" in file ? { problem: reason } : file)) };
 }

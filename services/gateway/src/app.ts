@@ -1,0 +1,54 @@
+import { SluiceError } from "@sluice/contracts";
+import express, { type Express } from "express";
+import helmet from "helmet";
+import type { GatewayContext } from "./context.js";
+import { cors } from "./http/cors.js";
+import { observe } from "./http/exchange.js";
+import { mount } from "./http/mount.js";
+import { problems, sendProblem } from "./http/problems.js";
+import { serveDocs } from "./openapi/docs.js";
+import { describeApi } from "./openapi/document.js";
+import { batchOperations } from "./routes/batches.js";
+import { contentOperations } from "./routes/content.js";
+import { documentOperations } from "./routes/documents.js";
+import { healthOperations } from "./routes/health.js";
+import { ledgerOperations } from "./routes/ledger.js";
+import { searchOperations } from "./routes/search.js";
+import { serviceOperations } from "./routes/service.js";
+import { streamOperations } from "./routes/streams.js";
+import { uploadOperations } from "./routes/uploads.js";
+
+/** The HTTP application: its calls are listed by the modules under `routes`, and described by what they declare. */
+export function createApp(context: GatewayContext): Express {
+  const described = () => description;
+  const operations = [
+    ...uploadOperations(context),
+    ...documentOperations(context),
+    ...contentOperations(context),
+    ...streamOperations(context),
+    ...batchOperations(context),
+    ...searchOperations(context),
+    ...ledgerOperations(context),
+    ...serviceOperations(context, described),
+    ...healthOperations(context),
+  ];
+  const description = describeApi(operations, context.version);
+
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.set("query parser", "simple");
+  app.set("trust proxy", context.config.http.trustProxy);
+  app.use(observe(context));
+  app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
+  app.use(cors(context.config.http.corsOrigins));
+  app.use("/docs", serveDocs());
+  app.use((_request, response, next) => {
+    response.setHeader("cache-control", "no-store");
+    next();
+  });
+  app.use(mount(context, operations));
+  app.use((request, response) => sendProblem(request, response, new SluiceError("not_found")));
+  app.use(problems(context));
+  return app;
+}

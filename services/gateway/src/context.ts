@@ -1,0 +1,56 @@
+import { randomBytes } from "node:crypto";
+import { createRequire } from "node:module";
+import { createEmbeddingProvider, type EmbeddingProvider } from "@sluice/embeddings";
+import { createProducer, type Producer } from "@sluice/queue";
+import type { Logger, Metrics, ServiceTools } from "@sluice/runtime";
+import { createStore, type Store } from "@sluice/store";
+import { z } from "zod";
+import { type Authenticate, createAuthenticate } from "./auth/authenticate.js";
+import { createTokenVerifier } from "./auth/tokens.js";
+import type { GatewayConfig } from "./config.js";
+import { createEventStreams, type EventStreams } from "./events/event-stream.js";
+import { createEventPoller, type EventPoller } from "./events/poller.js";
+
+/** What the routes work with. Built once and passed down. */
+export interface GatewayContext {
+  config: GatewayConfig;
+  logger: Logger;
+  metrics: Metrics;
+  store: Store;
+  producer: Pick<Producer, "enqueue" | "remove" | "nudge" | "onNudge" | "ready" | "destroy">;
+  embeddings: Pick<EmbeddingProvider, "model" | "embed">;
+  authenticate: Authenticate;
+  poller: EventPoller;
+  streams: EventStreams;
+  /** By which the audit names queries without repeating them. */
+  auditKey: string;
+  version: string;
+}
+/** What tests may put in place of the real things. */
+export type GatewayOverrides = Partial<Pick<GatewayContext, "store" | "producer" | "embeddings">>;
+
+const { version } = z.object({ version: z.string() }).parse(createRequire(import.meta.url)("../package.json"));
+
+export function createContext(
+  config: GatewayConfig,
+  { logger, metrics }: ServiceTools,
+  overrides: GatewayOverrides = {},
+): GatewayContext {
+  const store = overrides.store ?? createStore(config.store);
+  const producer =
+    overrides.producer ?? createProducer({ redisUrl: config.queue.url, prefix: config.queue.prefix, logger, metrics });
+  const verifyToken = createTokenVerifier({ supabaseUrl: config.store.url, ...config.tokens });
+  return {
+    config,
+    logger,
+    metrics,
+    store,
+    producer,
+    embeddings: overrides.embeddings ?? createEmbeddingProvider(config.embedding),
+    authenticate: createAuthenticate({ tenancy: store.tenancy, verifyToken }),
+    poller: createEventPoller({ eventsSince: store.supervision.eventsSince, onNudge: producer.onNudge, logger }),
+    streams: createEventStreams(),
+    auditKey: config.auditHashKey ?? randomBytes(32).toString("base64"),
+    version,
+  };
+}

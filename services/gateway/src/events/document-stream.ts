@@ -1,0 +1,106 @@
+import { type Document, finalStatuses, type StreamProgress } from "@sluice/contracts";
+import type { Scope, StoredEvent } from "@sluice/store";
+import type { Request, Response } from "express";
+import type { GatewayContext } from "../context.js";
+import { lastSeen } from "./event-stream.js";
+import { keepWatch } from "./keep-watch.js";
+
+type Context = Pick<GatewayContext, "store" | "poller" | "streams" | "logger">;
+export interface StreamCall {
+  scope: Scope;
+  id: string;
+  expiresAt: Date | null;
+  request: Request;
+  response: Response;
+}
+
+const pageSize = 500;
+/** How often the caller is checked again while nothing happens. */
+const recheckMs = 20_000;
+
+const isFinal = (status: string) => finalStatuses.some((final) => final === status);
+
+/**
+ * A document's life as it happens: a `status` (the document), the events since Last-Event-ID, then events as they come; a final one is
+ * followed by the document as it became and by `end`. Events come once each and in order: a document's rows are written one
+ * transaction after another, so its highest row seen says which are left.
+ */
+export async function streamDocument({ store, poller, streams, logger }: Context, call: StreamCall): Promise<void> {
+  const { scope, id } = call;
+  const early: StoredEvent[] = [];
+  let hear = (event: StoredEvent) => {
+    early.push(event);
+  };
+  const unsubscribe = await poller.subscribe("document", id, (event) => {
+    if (event.organizationId === scope.organizationId) hear(event);
+  });
+  try {
+    const seen = lastSeen(call.request);
+    const missed = await since(seen ?? 0);
+    let document: Document | undefined = await store.reading.document(scope, id).catch((error: unknown) => {
+      // A reader that comes back to a document that is gone is told of its end.
+      if (seen === null || missed.at(-1)?.status !== "deleted") throw error;
+      return undefined;
+    });
+    if (call.response.destroyed) return unsubscribe();
+
+    const stream = streams.open(call.response);
+    stream.closed.addEventListener("abort", unsubscribe);
+    let last = seen ?? missed.at(-1)?.id ?? 0;
+    let ended = false;
+    const tell = (event: StreamProgress, xid: string) => {
+      if (event.id <= last) return;
+      last = event.id;
+      stream.send("progress", event, `${xid}.${event.id}`);
+      ended ||= isFinal(event.status);
+    };
+    const finish = async () => {
+      // What ended may have been an older revision; the document knows.
+      document = await store.reading.document(scope, id);
+      stream.send("status", document);
+      ended = false;
+      if (isFinal(document.status)) stream.end("finished");
+    };
+
+    if (document !== undefined) stream.send("status", document);
+    for (const event of missed) tell(progressOf(event, id), event.xid);
+    if (document === undefined) return stream.end("deleted");
+    if (isFinal(document.status)) return stream.end("finished");
+    ended = false;
+
+    const watch = keepWatch({
+      stream,
+      everyMs: recheckMs,
+      restMs: 0,
+      expiresAt: call.expiresAt,
+      logger,
+      look: async () => {
+        for (const event of await since(last)) tell(progressOf(event, id), event.xid);
+        if (ended) await finish();
+      },
+    });
+    hear = (event) => {
+      tell(progressOf(event, id), event.xid);
+      if (ended) watch.soon();
+    };
+    for (const event of early) hear(event);
+  } catch (error) {
+    unsubscribe();
+    throw error;
+  }
+
+  async function since(after: number) {
+    const events: Awaited<ReturnType<typeof store.reading.events>> = [];
+    for (;;) {
+      const page = await store.reading.events(scope, id, events.at(-1)?.id ?? after, pageSize);
+      events.push(...page);
+      if (page.length < pageSize) return events;
+    }
+  }
+}
+
+/** An event as readers see it. */
+export function progressOf(event: Omit<StreamProgress, "documentId">, documentId: string): StreamProgress {
+  const { id, ingestionId, kind, status, stage, generation, attempt, durationMs, code, at } = event;
+  return { id, documentId, ingestionId, kind, status, stage, generation, attempt, durationMs, code, at };
+}
