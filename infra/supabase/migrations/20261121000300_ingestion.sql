@@ -39,8 +39,10 @@ language sql immutable as $$
     else json_build_array('external', p_external_id, p_patient)::text end, 'UTF8')), 'hex')
 $$;
 
+-- A child's id follows from where it was found. Version 8 (RFC 9562): the rest is ours to choose, here a SHA-256.
 create function sluice.child_id(p_parent_ingestion uuid, p_path text) returns uuid language sql immutable as $$
-  select substr(encode(sha256(convert_to(p_parent_ingestion::text || '/' || p_path, 'UTF8')), 'hex'), 1, 32)::uuid
+  select overlay(overlay(h placing '8' from 13 for 1) placing substr('89ab', 1 + (('x' || substr(h, 17, 1))::bit(4)::integer & 3), 1) from 17 for 1)::uuid
+  from (select substr(encode(sha256(convert_to(p_parent_ingestion::text || '/' || p_path, 'UTF8')), 'hex'), 1, 32) as h) x
 $$;
 
 -- A new ingestion with its acceptance and its first event. `p_dispatch`: it has room in the window and gets a job now.

@@ -1,0 +1,169 @@
+import { openAsBlob } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { Batch, Ledger, Receipt } from "@sluice/contracts";
+import { createStack, type StackInfo } from "@sluice/local";
+import { z } from "zod";
+import { filesBelow, writeCorpus } from "./corpus.js";
+import { usage } from "./processes.js";
+
+const filesPerRequest = 16;
+const requestsAtOnce = 4;
+
+type Call = <T>(path: string, answer: z.ZodType<T>, init?: RequestInit) => Promise<T>;
+
+function caller({ gatewayUrl, apiKey }: StackInfo): Call {
+  return async (path, answer, init = {}) => {
+    const response = await fetch(new URL(path, gatewayUrl), {
+      ...init,
+      headers: { "x-api-key": apiKey, ...(init.headers as Record<string, string> | undefined) },
+    });
+    return answer.parse(await response.json());
+  };
+}
+
+async function send(call: Call, batchId: string, files: string[]): Promise<Receipt[]> {
+  const receipts: Receipt[] = [];
+  const queue = [...files];
+  const lane = async () => {
+    for (let group = queue.splice(0, filesPerRequest); group.length > 0; group = queue.splice(0, filesPerRequest)) {
+      const form = new FormData();
+      form.set("batchId", batchId);
+      for (const file of group) form.append("file", await openAsBlob(file), basename(file));
+      const answer = await call("/v1/documents", z.object({ documents: z.array(Receipt) }), {
+        method: "POST",
+        body: form,
+      });
+      receipts.push(...answer.documents);
+    }
+  };
+  await Promise.all(Array.from({ length: requestsAtOnce }, lane));
+  return receipts;
+}
+
+/** The sum of a metric's samples over all services, by one label's values. */
+async function sumBy(info: StackInfo, metric: string, label: string): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const url of Object.values(info.metricsUrls)) {
+    for (const line of (await (await fetch(url)).text()).split("\n")) {
+      const match = new RegExp(`^${metric}\\{([^}]*)\\} ([\\d.e+-]+)$`).exec(line);
+      if (match === null) continue;
+      const value = new RegExp(`${label}="([^"]*)"`).exec(match[1] ?? "")?.[1] ?? "";
+      sums[value] = (sums[value] ?? 0) + Number(match[2]);
+    }
+  }
+  return sums;
+}
+
+const round = (value: number) => Math.round(value * 10) / 10;
+
+/** A whole run on a stack of its own: rates, CPU and memory by process, and where the time went by stage. */
+export async function ingestBench(args: string[]): Promise<boolean> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      documents: { type: "string", default: "500" },
+      corpus: { type: "string" },
+      parsers: { type: "string", default: "1" },
+    },
+  });
+  const folder = await mkdtemp(join(tmpdir(), "sluice-bench-"));
+  const stack = createStack({
+    home: join(folder, "home"),
+    env: process.env,
+    workers: { parsers: Number(values.parsers) },
+    log: () => {},
+  });
+  try {
+    if (values.corpus === undefined) await writeCorpus(join(folder, "corpus"), Number(values.documents));
+    const files = await filesBelow(values.corpus ?? join(folder, "corpus"));
+    const call = caller(await stack.start());
+    const { id } = await call("/v1/batches", Batch, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: "bench" }),
+    });
+    const began = performance.now();
+    const receipts = await send(call, id, files);
+    const uploadSeconds = (performance.now() - began) / 1_000;
+    await call(`/v1/batches/${id}/seal`, Batch, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
+    let batch = await call(`/v1/batches/${id}`, Batch);
+    while (!batch.complete) {
+      await sleep(250);
+      batch = await call(`/v1/batches/${id}`, Batch);
+    }
+    const seconds = (performance.now() - began) / 1_000;
+
+    const info = await stack.info();
+    const pages = Object.values(await sumBy(info, "sluice_pages_parsed_total", "format")).reduce(
+      (sum, each) => sum + each,
+      0,
+    );
+    const chunks = (await sumBy(info, "sluice_chunks_total", "service")).chunker ?? 0;
+    const [work, wait] = [
+      await sumBy(info, "sluice_job_duration_seconds_sum", "stage"),
+      await sumBy(info, "sluice_queue_wait_seconds_sum", "stage"),
+    ];
+    const processes = usage(info.pids);
+    const { ledger } = await call("/v1/ledger", z.object({ ledger: Ledger }));
+    const documents = batch.finished;
+
+    console.log(
+      `${files.length} files, ${documents} documents, ${pages} pages, ${chunks} chunks in ${round(seconds)} s (uploaded in ${round(uploadSeconds)} s)`,
+    );
+    console.table({
+      documents: { "per second": round(documents / seconds) },
+      pages: { "per second": round(pages / seconds) },
+      chunks: { "per second": round(chunks / seconds) },
+    });
+    console.log("by stage, seconds summed over documents:");
+    console.table(
+      Object.fromEntries(
+        Object.keys(work).map((stage) => [
+          stage,
+          {
+            working: round(work[stage] ?? 0),
+            waiting: round(wait[stage] ?? 0),
+            "ms a document": Math.round(((work[stage] ?? 0) / documents) * 1_000),
+          },
+        ]),
+      ),
+    );
+    console.log("by process, with its children:");
+    console.table(processes);
+    const restarts = Object.values(info.restarts).reduce((sum, each) => sum + each, 0);
+    const refused = receipts.filter((receipt) => receipt.id === undefined).length;
+    const good = ledger.imbalance === 0 && restarts === 0 && refused === 0;
+    console.log(
+      JSON.stringify({
+        bench: "ingest",
+        files: files.length,
+        documents,
+        pages,
+        chunks,
+        seconds: round(seconds),
+        uploadSeconds: round(uploadSeconds),
+        documentsPerSecond: round(documents / seconds),
+        pagesPerSecond: round(pages / seconds),
+        chunksPerSecond: round(chunks / seconds),
+        counts: batch.counts,
+        stages: work,
+        processes,
+        restarts,
+        refused,
+        imbalance: ledger.imbalance,
+      }),
+    );
+    return good;
+  } finally {
+    await stack.destroy();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,12 @@
+import { ingestBench } from "./ingest.js";
+
+/** Each prints what it measured, ends with one line of JSON, and exits 1 when it fell short of a promise in the docs. */
+const benches: Record<string, (args: string[]) => Promise<boolean>> = { ingest: ingestBench };
+
+const [name = "", ...args] = process.argv.slice(2);
+const bench = benches[name];
+if (bench === undefined) {
+  console.error(`usage: npm run bench -- ${Object.keys(benches).join("|")} [options]`);
+  process.exit(2);
+}
+process.exit((await bench(args)) ? 0 : 1);
