@@ -6,6 +6,7 @@ import { serve } from "@hono/node-server";
 import { applyMigrations } from "@sluice/store";
 import { App } from "@supabase/lite";
 import { PgliteConnection } from "@supabase/lite/pglite";
+import { shareSession } from "./session.js";
 import { createSqlSocket } from "./sql-socket.js";
 import { createStorageAdapter } from "./storage-adapter.js";
 
@@ -48,27 +49,34 @@ export async function serveSupabase(options: SupabaseOptions): Promise<{ port: n
   } as never);
   app._storageAdapter = createStorageAdapter(options.objects);
   const db = connection.driver;
-  await app.ensureSystemSchema();
-  await db.exec(roles);
-  await applyMigrations({
-    exec: (sql) => db.exec(sql),
-    query: async <T>(sql: string, params: unknown[] = []) => (await db.query<T>(sql, params)).rows,
+  await db.waitReady;
+  const session = shareSession(db);
+  await session.run(async () => {
+    await app.ensureSystemSchema();
+    await db.exec(roles);
+    await applyMigrations({
+      exec: (sql) => db.exec(sql),
+      query: async <T>(sql: string, params: unknown[] = []) => (await db.query<T>(sql, params)).rows,
+    });
+    await app.init();
   });
-  await app.init();
 
   const server = serve({
     port: options.port,
     hostname: "127.0.0.1",
     fetch: (request: Request, env) => {
       const peerAddress = "incoming" in env ? (env.incoming.socket.remoteAddress ?? null) : null;
-      return app.fetch(request, { peerAddress } as never);
+      return session.run(() => app.fetch(request, { peerAddress }));
     },
   });
   await new Promise<void>((listening, failed) => {
     server.once("listening", listening);
     server.once("error", failed);
   });
-  const socket = options.socket === null ? undefined : createSqlSocket(db, options.socket);
+  const socket =
+    options.socket === null
+      ? undefined
+      : createSqlSocket({ db, session, path: options.socket, onBroken: () => process.exit(1) });
   await socket?.start();
   return {
     port: (server.address() as AddressInfo).port,
