@@ -6,6 +6,7 @@ import { serve } from "@hono/node-server";
 import { applyMigrations } from "@sluice/store";
 import { App } from "@supabase/lite";
 import { PgliteConnection } from "@supabase/lite/pglite";
+import { mergeSettings } from "./merge-settings.js";
 import { shareSession } from "./session.js";
 import { createSqlSocket } from "./sql-socket.js";
 import { createStorageAdapter } from "./storage-adapter.js";
@@ -50,6 +51,7 @@ export async function serveSupabase(options: SupabaseOptions): Promise<{ port: n
   app._storageAdapter = createStorageAdapter(options.objects);
   const db = connection.driver;
   await db.waitReady;
+  mergeSettings(db);
   const session = shareSession(db);
   await session.run(async () => {
     await app.ensureSystemSchema();
