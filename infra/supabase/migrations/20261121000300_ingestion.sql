@@ -224,10 +224,32 @@ begin
   return i;
 end $$;
 
+-- The sections of the sealed parse after an ordinal, at most p_limit and about p_length characters of text.
+create function sluice.sections_after(i sluice.ingestions, p_after integer, p_limit integer, p_length integer) returns jsonb
+language sql stable set search_path = sluice, extensions, pg_temp as $$
+  select coalesce(jsonb_agg(jsonb_build_object('ordinal', s.ordinal, 'level', s.level, 'title', s.title,
+      'code', case when s.code is null then null else jsonb_strip_nulls(jsonb_build_object('system', s.code_system, 'code', s.code, 'display', s.code_display)) end,
+      'text', s.text, 'start', s.start_offset, 'pageFrom', s.page_from, 'pageTo', s.page_to) order by s.ordinal), '[]')
+  from (select x.*, sum(length(x.text)) over (order by x.ordinal) - length(x.text) as before from (
+      select * from sections where organization_id = i.organization_id and ingestion_id = i.id and generation = i.parsed_generation
+        and ordinal > p_after order by ordinal limit p_limit) x) s
+  where s.before < p_length
+$$;
+
+-- The chunks of the sealed chunking after an ordinal that have no vector of the model yet.
+create function sluice.chunks_after(i sluice.ingestions, p_model text, p_after integer, p_limit integer) returns jsonb
+language sql stable set search_path = sluice, extensions, pg_temp as $$
+  select coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'ordinal', c.ordinal, 'text', c.text, 'prefix', c.prefix, 'tokenCount', c.token_count) order by c.ordinal), '[]')
+  from (select * from chunks c where c.organization_id = i.organization_id and c.ingestion_id = i.id and c.generation = i.chunked_generation
+      and c.ordinal > p_after and not exists (select from embeddings e where e.chunk_id = c.id and e.model = p_model)
+    order by c.ordinal limit least(p_limit, 1000)) c
+$$;
+
 -- System. A worker takes up jobs: items {organizationId, ingestionId, generation}, answers in the same order.
 -- Outcomes: started (with all the stage needs) · stale · gone · paused · cancelled · dead · busy {retryAfterMs}.
 -- A lease that ran out was a worker that died: the taker gets a new generation, and after p_max_deaths the ingestion is buried.
-create function public.sluice_begin_stage(p_items jsonb, p_queue text, p_worker text, p_lease_ms integer, p_max_deaths integer) returns jsonb
+-- The chunker and the embedder get the beginning of what they read with it (`sections`, `chunks`), which mostly is all of it.
+create function public.sluice_begin_stage(p_items jsonb, p_queue text, p_worker text, p_lease_ms integer, p_max_deaths integer, p_model text default null) returns jsonb
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
   v_item jsonb;
@@ -272,7 +294,10 @@ begin
             'contentHash', i.content_hash, 'byteLength', i.byte_length, 'declaredType', i.declared_type, 'mediaType', i.media_type,
             'depth', d.depth, 'acceptedAt', i.accepted_at,
             'queuedMs', greatest(0, round(extract(epoch from now() - greatest(i.dispatched_at, i.dispatch_after)) * 1000)),
-            'activeModel', (select active_model from organizations where id = i.organization_id));
+            'activeModel', (select active_model from organizations where id = i.organization_id),
+            'sectionCount', i.section_count, 'chunkCount', i.chunk_count,
+            'sections', case when p_queue = 'chunk' then sluice.sections_after(i, -1, 100, 100000) end,
+            'chunks', case when p_queue = 'embed' then sluice.chunks_after(i, p_model, -1, 100) end);
         end if;
       end if;
     end if;

@@ -115,8 +115,9 @@ end $$;
 -- Seals the parse: p_summary is the parser's {format, mediaType, header, warnings, sections, pages, length} with
 -- parserVersion and children [{path, objectPath, contentHash, byteLength, declaredType, mediaType, fileName}].
 -- Answers {outcome: sealed, job} · stale · incomplete.
+-- p_last {sections, pages} is the last part, written here: a document of one part takes one call.
 create function public.sluice_seal_parse(p_organization uuid, p_ingestion uuid, p_generation integer, p_worker text, p_parts integer,
-  p_summary jsonb, p_duration_ms integer) returns jsonb
+  p_summary jsonb, p_duration_ms integer, p_last jsonb default null) returns jsonb
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
   i ingestions;
@@ -128,6 +129,9 @@ begin
   select * into i from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation
     and status = 'uploaded' and next_queue is not null for update;
   if not found then return jsonb_build_object('outcome', 'stale'); end if;
+  if p_last is not null then
+    perform public.sluice_put_sections(p_organization, p_ingestion, p_generation, p_parts - 1, p_last->'sections', p_last->'pages');
+  end if;
   select count(*), coalesce(sum(row_count), 0) into v_count, v_rows from parts where ingestion_id = i.id and generation = p_generation and stage = 'parse';
   if v_count <> p_parts or v_rows <> (p_summary->>'sections')::bigint + (p_summary->>'pages')::bigint then
     return jsonb_build_object('outcome', 'incomplete');
@@ -170,17 +174,10 @@ end $$;
 -- System in the sense that only the worker that holds the generation gets an answer; null when it no longer does.
 -- The sections of the sealed parse after an ordinal, at most p_limit and about p_bytes of text.
 create function public.sluice_sections_to_chunk(p_organization uuid, p_ingestion uuid, p_generation integer, p_after integer, p_limit integer, p_length integer)
-returns jsonb language plpgsql stable security definer set search_path = sluice, extensions, pg_temp as $$
-begin
-  if not sluice.writable(p_organization, p_ingestion, p_generation, 'parsed') then return null; end if;
-  return (select coalesce(jsonb_agg(jsonb_build_object('ordinal', s.ordinal, 'level', s.level, 'title', s.title,
-      'code', case when s.code is null then null else jsonb_strip_nulls(jsonb_build_object('system', s.code_system, 'code', s.code, 'display', s.code_display)) end,
-      'text', s.text, 'start', s.start_offset, 'pageFrom', s.page_from, 'pageTo', s.page_to) order by s.ordinal), '[]')
-    from (select x.*, sum(length(x.text)) over (order by x.ordinal) - length(x.text) as before from (
-        select s.* from sections s join ingestions i on i.id = s.ingestion_id and i.parsed_generation = s.generation
-        where s.organization_id = p_organization and s.ingestion_id = p_ingestion and s.ordinal > p_after order by s.ordinal limit p_limit) x) s
-    where s.before < p_length);
-end $$;
+returns jsonb language sql stable security definer set search_path = sluice, extensions, pg_temp as $$
+  select sluice.sections_after(i, p_after, p_limit, p_length) from ingestions i
+  where organization_id = p_organization and id = p_ingestion and generation = p_generation and status = 'parsed' and next_queue is not null
+$$;
 
 -- Chunks of one part. Answers stored · stale.
 create function public.sluice_put_chunks(p_organization uuid, p_ingestion uuid, p_generation integer, p_part integer, p_chunks jsonb)
@@ -197,8 +194,9 @@ exception when foreign_key_violation then
   return 'stale';
 end $$;
 
+-- Seals the chunking; p_last is the last part.
 create function public.sluice_seal_chunks(p_organization uuid, p_ingestion uuid, p_generation integer, p_worker text, p_parts integer,
-  p_summary jsonb, p_duration_ms integer) returns jsonb
+  p_summary jsonb, p_duration_ms integer, p_last jsonb default null) returns jsonb
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
   i ingestions;
@@ -208,6 +206,9 @@ begin
   select * into i from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation
     and status = 'parsed' and next_queue is not null for update;
   if not found then return jsonb_build_object('outcome', 'stale'); end if;
+  if p_last is not null then
+    perform public.sluice_put_chunks(p_organization, p_ingestion, p_generation, p_parts - 1, p_last);
+  end if;
   select count(*), coalesce(sum(row_count), 0) into v_count, v_rows from parts where ingestion_id = i.id and generation = p_generation and stage = 'chunk';
   if v_count <> p_parts or v_rows <> (p_summary->>'chunks')::bigint then return jsonb_build_object('outcome', 'incomplete'); end if;
   delete from parts where ingestion_id = i.id and generation = p_generation and stage = 'chunk';
@@ -225,15 +226,10 @@ $$;
 
 -- The chunks of the sealed chunking that have no vector of the model yet, after an ordinal; null when the generation is not this one.
 create function public.sluice_chunks_to_embed(p_organization uuid, p_ingestion uuid, p_generation integer, p_model text, p_after integer, p_limit integer)
-returns jsonb language plpgsql stable security definer set search_path = sluice, extensions, pg_temp as $$
-begin
-  if not sluice.writable(p_organization, p_ingestion, p_generation, 'chunked') then return null; end if;
-  return (select coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'ordinal', c.ordinal, 'text', c.text, 'prefix', c.prefix, 'tokenCount', c.token_count) order by c.ordinal), '[]')
-    from (select c.* from chunks c join ingestions i on i.id = c.ingestion_id and i.chunked_generation = c.generation
-      where c.organization_id = p_organization and c.ingestion_id = p_ingestion and c.ordinal > p_after
-        and not exists (select from embeddings e where e.chunk_id = c.id and e.model = p_model)
-      order by c.ordinal limit least(p_limit, 1000)) c);
-end $$;
+returns jsonb language sql stable security definer set search_path = sluice, extensions, pg_temp as $$
+  select sluice.chunks_after(i, p_model, p_after, p_limit) from ingestions i
+  where organization_id = p_organization and id = p_ingestion and generation = p_generation and status = 'chunked' and next_queue is not null
+$$;
 
 -- System. Vectors of chunks of several documents: items {organizationId, ingestionId, generation, chunkId, vector}, the vector as pgvector text
 -- of any scale, normalised here: whole numbers parse ten times faster than fractions on the embedded database.
@@ -254,8 +250,10 @@ begin
 end $$;
 
 -- Seals the embedding and makes the revision the one that readers see. Answers sealed · stale · incomplete · model_inactive.
-create function public.sluice_seal_embed(p_organization uuid, p_ingestion uuid, p_generation integer, p_worker text, p_model text, p_duration_ms integer)
-returns jsonb language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+-- p_last are the last vectors, as sluice_put_embeddings takes them.
+create function public.sluice_seal_embed(p_organization uuid, p_ingestion uuid, p_generation integer, p_worker text, p_model text, p_duration_ms integer,
+  p_last jsonb default null) returns jsonb
+language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
   i ingestions;
   v_active text;
@@ -268,6 +266,7 @@ begin
     update organizations set active_model = coalesce(active_model, p_model) where id = p_organization returning active_model into v_active;
   end if;
   if v_active <> p_model then return jsonb_build_object('outcome', 'model_inactive'); end if;
+  if p_last is not null then perform public.sluice_put_embeddings(p_model, p_last); end if;
   if exists (select from chunks c where c.ingestion_id = i.id and c.generation = i.chunked_generation
       and not exists (select from embeddings e where e.chunk_id = c.id and e.model = p_model)) then
     return jsonb_build_object('outcome', 'incomplete');

@@ -11,6 +11,7 @@ import {
 } from "@sluice/contracts";
 import { errorFields, type LogFields } from "@sluice/runtime";
 import { DelayedError, type Job, UnrecoverableError, Worker } from "bullmq";
+import { coalesce } from "./coalesce.js";
 import { connect, disconnect, keyPrefix } from "./connection.js";
 import { createLeaseKeeper } from "./lease-keeper.js";
 import type { Producer, QueueOptions } from "./producer.js";
@@ -27,13 +28,18 @@ export interface StartedWork extends HeldWork {
   queuedMs: number;
 }
 
+type Begun<T> =
+  | T
+  | { outcome: "busy"; retryAfterMs: number }
+  | { outcome: "stale" | "gone" | "paused" | "cancelled" | "dead" };
+
 /** The part of the store that the harness needs. Postgres holds leases, attempts and backoff; BullMQ only delivers. */
 export interface WorkLedger<T extends StartedWork> {
   begin(
     queue: QueueName,
     jobs: HeldWork[],
     worker: string,
-    options: { leaseMs: number; maxDeaths: number },
+    options: { leaseMs: number; maxDeaths: number; model?: string },
   ): Promise<
     (T | { outcome: "busy"; retryAfterMs: number } | { outcome: "stale" | "gone" | "paused" | "cancelled" | "dead" })[]
   >;
@@ -68,6 +74,8 @@ export interface StageWorkerOptions<T extends StartedWork> extends QueueOptions 
   graceMs: number;
   leaseMs: number;
   maxDeaths: number;
+  /** The embedding model, for the stage that has one. */
+  model?: string;
   work: WorkLedger<T>;
   producer: Producer;
   /** Does the stage's work and seals it. Must stop soon after `signal` aborts; what it wrote by then is invisible. */
@@ -101,6 +109,12 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     running: () => [...running.values()].map((each) => each.work),
     lost: (id) => running.get(id)?.abort.abort("lost" satisfies Abort),
   });
+  // Jobs that are taken up together begin with one call.
+  const begin = coalesce(
+    (jobs: HeldWork[]) =>
+      work.begin(queue, jobs, worker, { leaseMs: options.leaseMs, maxDeaths: options.maxDeaths, model: options.model }),
+    { lingerMs: 3, most: 16 },
+  );
   let lastTaken = Date.now();
   let probe: NodeJS.Timeout | undefined;
   let stuck = false;
@@ -128,17 +142,13 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
       ingestionId: parsed.data.ingestionId,
       generation: parsed.data.generation,
     };
-    let begun: Awaited<ReturnType<typeof work.begin>>[number] | undefined;
+    let begun: Begun<T>;
     try {
-      [begun] = await work.begin(queue, [parsed.data], worker, {
-        leaseMs: options.leaseMs,
-        maxDeaths: options.maxDeaths,
-      });
+      begun = await begin(parsed.data);
     } catch (error) {
       logger.warn("job.begin_failed", { ...ids, ...errorFields(error) });
       return later(job, token, 2_000);
     }
-    if (begun === undefined) return;
     if (begun.outcome === "busy") return later(job, token, (begun as { retryAfterMs: number }).retryAfterMs);
     if (begun.outcome !== "started") {
       metrics.jobs.inc({ stage, outcome: begun.outcome });

@@ -28,7 +28,7 @@ export type Database = {
         Returns: Json;
       };
       sluice_begin_stage: {
-        Args: { p_items: Json; p_queue: string; p_worker: string; p_lease_ms: number; p_max_deaths: number };
+        Args: { p_items: Json; p_queue: string; p_worker: string; p_lease_ms: number; p_max_deaths: number; p_model?: string };
         Returns: Json;
       };
       sluice_cancel_step: {
@@ -176,15 +176,15 @@ export type Database = {
         Returns: boolean;
       };
       sluice_seal_chunks: {
-        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_parts: number; p_summary: Json; p_duration_ms: number };
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_parts: number; p_summary: Json; p_duration_ms: number; p_last?: Json };
         Returns: Json;
       };
       sluice_seal_embed: {
-        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_model: string; p_duration_ms: number };
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_model: string; p_duration_ms: number; p_last?: Json };
         Returns: Json;
       };
       sluice_seal_parse: {
-        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_parts: number; p_summary: Json; p_duration_ms: number };
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_parts: number; p_summary: Json; p_duration_ms: number; p_last?: Json };
         Returns: Json;
       };
       sluice_search: {

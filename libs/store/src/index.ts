@@ -40,6 +40,7 @@ export {
   type Begun,
   type Chunk,
   type ChunkToEmbed,
+  type ChunkVector,
   type Held,
   type Sealed,
   type StoredChild,

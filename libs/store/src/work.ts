@@ -17,6 +17,16 @@ export interface Held {
   generation: number;
 }
 
+const SectionRow = SectionSchema.extend({ code: Code.nullable() });
+const ChunkToEmbed = z.object({
+  id: z.uuid(),
+  ordinal: z.number().int(),
+  text: z.string(),
+  prefix: z.string(),
+  tokenCount: z.number().int(),
+});
+export type ChunkToEmbed = z.infer<typeof ChunkToEmbed>;
+
 const Started = z.object({
   outcome: z.literal("started"),
   organizationId: z.uuid(),
@@ -36,6 +46,12 @@ const Started = z.object({
   acceptedAt: z.string(),
   queuedMs: z.number(),
   activeModel: z.string().nullable(),
+  sectionCount: z.number().int(),
+  chunkCount: z.number().int(),
+  /** The first sections, for the chunker; more are to be read when they are fewer than `sectionCount`. */
+  sections: z.array(SectionRow).nullable(),
+  /** The first chunks without a vector, for the embedder; more may follow when there are a hundred. */
+  chunks: z.array(ChunkToEmbed).nullable(),
 });
 export type Task = z.infer<typeof Started>;
 const Begun = z.array(
@@ -79,22 +95,19 @@ export const Chunk = z.strictObject({
 });
 export type Chunk = z.infer<typeof Chunk>;
 
-const SectionRow = SectionSchema.extend({ code: Code.nullable() });
-const ChunkToEmbed = z.object({
-  id: z.uuid(),
-  ordinal: z.number().int(),
-  text: z.string(),
-  prefix: z.string(),
-  tokenCount: z.number().int(),
-});
-export type ChunkToEmbed = z.infer<typeof ChunkToEmbed>;
-
 const held = (work: Held) => ({
   p_organization: work.organizationId,
   p_ingestion: work.ingestionId,
   p_generation: work.generation,
 });
 const asItem = ({ organizationId, ingestionId, generation }: Held) => ({ organizationId, ingestionId, generation });
+
+/** A vector and the chunk it is of. */
+export interface ChunkVector extends Held {
+  chunkId: string;
+  vector: readonly number[] | Float32Array;
+}
+const vectorRow = (row: ChunkVector) => ({ ...asItem(row), chunkId: row.chunkId, vector: vectorText(row.vector) });
 
 /** What the stages' workers do. Every call names the generation; one of an older generation changes nothing and is told so. */
 export function createWork(rpc: Rpc) {
@@ -103,7 +116,7 @@ export function createWork(rpc: Rpc) {
       queue: QueueName,
       jobs: Held[],
       worker: string,
-      options: { leaseMs: number; maxDeaths: number },
+      options: { leaseMs: number; maxDeaths: number; model?: string },
     ): Promise<Begun[]> {
       return rpc.call(
         "sluice_begin_stage",
@@ -113,6 +126,7 @@ export function createWork(rpc: Rpc) {
           p_worker: worker,
           p_lease_ms: options.leaseMs,
           p_max_deaths: options.maxDeaths,
+          p_model: options.model ?? null,
         },
         Begun,
       );
@@ -166,6 +180,8 @@ export function createWork(rpc: Rpc) {
         summary: ParseSummary & { parserVersion: string };
         children: StoredChild[];
         durationMs: number;
+        /** The last part, number `parts - 1`, when it was not put before: a document of one part takes one call. */
+        last?: { sections: Section[]; pages: Page[] };
       },
     ): Promise<Sealed> {
       return rpc.call(
@@ -176,6 +192,7 @@ export function createWork(rpc: Rpc) {
           p_parts: seal.parts,
           p_summary: { ...seal.summary, children: seal.children } as never,
           p_duration_ms: Math.round(seal.durationMs),
+          p_last: (seal.last ?? null) as never,
         },
         Sealed,
       );
@@ -194,12 +211,27 @@ export function createWork(rpc: Rpc) {
     sealChunks(
       work: Held,
       worker: string,
-      seal: { parts: number; chunks: number; tokens: number; chunkerVersion: string; durationMs: number },
+      seal: {
+        parts: number;
+        chunks: number;
+        tokens: number;
+        chunkerVersion: string;
+        durationMs: number;
+        /** The last part, as for the parse. */
+        last?: Chunk[];
+      },
     ): Promise<Sealed> {
-      const { parts, durationMs, ...summary } = seal;
+      const { parts, durationMs, last, ...summary } = seal;
       return rpc.call(
         "sluice_seal_chunks",
-        { ...held(work), p_worker: worker, p_parts: parts, p_summary: summary, p_duration_ms: Math.round(durationMs) },
+        {
+          ...held(work),
+          p_worker: worker,
+          p_parts: parts,
+          p_summary: summary,
+          p_duration_ms: Math.round(durationMs),
+          p_last: (last ?? null) as never,
+        },
         Sealed,
       );
     },
@@ -231,17 +263,20 @@ export function createWork(rpc: Rpc) {
       );
     },
     /** Vectors of chunks of any documents in hand. Answers how many rows were new. */
-    putEmbeddings(
-      model: string,
-      rows: (Held & { chunkId: string; vector: readonly number[] | Float32Array })[],
-    ): Promise<number> {
-      const items = rows.map((row) => ({ ...asItem(row), chunkId: row.chunkId, vector: vectorText(row.vector) }));
-      return rpc.call("sluice_put_embeddings", { p_model: model, p_items: items }, z.number());
+    putEmbeddings(model: string, rows: ChunkVector[]): Promise<number> {
+      return rpc.call("sluice_put_embeddings", { p_model: model, p_items: rows.map(vectorRow) }, z.number());
     },
-    sealEmbed(work: Held, worker: string, model: string, durationMs: number): Promise<Sealed> {
+    /** `last`: the last vectors, when they were not put before. */
+    sealEmbed(work: Held, worker: string, model: string, durationMs: number, last?: ChunkVector[]): Promise<Sealed> {
       return rpc.call(
         "sluice_seal_embed",
-        { ...held(work), p_worker: worker, p_model: model, p_duration_ms: Math.round(durationMs) },
+        {
+          ...held(work),
+          p_worker: worker,
+          p_model: model,
+          p_duration_ms: Math.round(durationMs),
+          p_last: last === undefined || last.length === 0 ? null : last.map(vectorRow),
+        },
         Sealed,
       );
     },

@@ -1,3 +1,4 @@
+import type { Section } from "@sluice/contracts";
 import type { HandlerResult } from "@sluice/queue";
 import type { Metrics } from "@sluice/runtime";
 import type { Chunk, Store, Task } from "@sluice/store";
@@ -19,10 +20,10 @@ export function createChunkHandler(deps: {
   return async (task: Task, signal: AbortSignal): Promise<HandlerResult> => {
     const began = performance.now();
     const pending: Chunk[] = [];
-    let [after, parts, chunks, tokens] = [-1, 0, 0, 0];
-    const flush = async (least: number): Promise<boolean> => {
-      while (pending.length > 0 && pending.length >= least) {
-        signal.throwIfAborted();
+    let [parts, chunks, tokens] = [0, 0, 0];
+    let sections: Section[] | null = task.sections;
+    const put = async (): Promise<boolean> => {
+      while (pending.length > rowsPerPart) {
         if ((await work.putChunks(task, parts, pending.splice(0, rowsPerPart))) === "stale") return false;
         parts += 1;
       }
@@ -30,21 +31,32 @@ export function createChunkHandler(deps: {
     };
     for (;;) {
       signal.throwIfAborted();
-      const sections = await work.sectionsToChunk(task, after, sectionsPerRead, charactersPerRead);
       if (sections === null) return { outcome: "stale" };
-      if (sections.length === 0) break;
       for (const section of sections) {
         const made = await deps.split(section, chunks);
         chunks += made.length;
         tokens += made.reduce((sum, chunk) => sum + chunk.tokenCount, 0);
         pending.push(...made);
-        after = section.ordinal;
       }
-      if (!(await flush(rowsPerPart))) return { outcome: "stale" };
+      const next = (sections.at(-1)?.ordinal ?? -1) + 1;
+      if (next >= task.sectionCount) break;
+      if (!(await put())) return { outcome: "stale" };
+      sections = await work.sectionsToChunk(task, next - 1, sectionsPerRead, charactersPerRead);
+      if (sections?.length === 0) return { outcome: "incomplete" };
     }
-    if (!(await flush(1))) return { outcome: "stale" };
+    if (!(await put())) return { outcome: "stale" };
+    // What is left goes with the seal: a document of one part takes one call.
+    const last = pending.length === 0 ? undefined : pending;
+    if (last !== undefined) parts += 1;
     const durationMs = performance.now() - began;
-    const sealed = await work.sealChunks(task, deps.worker, { parts, chunks, tokens, chunkerVersion, durationMs });
+    const sealed = await work.sealChunks(task, deps.worker, {
+      parts,
+      chunks,
+      tokens,
+      chunkerVersion,
+      durationMs,
+      last,
+    });
     if (sealed.outcome === "sealed") deps.metrics.chunks.inc(chunks);
     return sealed;
   };

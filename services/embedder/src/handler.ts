@@ -2,9 +2,9 @@ import { SluiceError } from "@sluice/contracts";
 import type { Batcher, EmbeddingModel } from "@sluice/embeddings";
 import type { HandlerResult } from "@sluice/queue";
 import type { Metrics } from "@sluice/runtime";
-import type { ChunkToEmbed, Store, Task } from "@sluice/store";
+import type { ChunkToEmbed, ChunkVector, Store, Task } from "@sluice/store";
 
-// As pgvector text a row of 1,536 dimensions is about 12 kB: a call stays near a megabyte.
+// As pgvector text a row of 1,536 dimensions is about 12 kB: a call stays near a megabyte. As many chunks come with the task.
 const rowsPerCall = 100;
 
 /** What is sent to be embedded: the chunk with what stands before it. Exactly this text is what the vector is of. */
@@ -26,11 +26,11 @@ export function createEmbedHandler(deps: {
     if (task.activeModel !== null && task.activeModel !== model.id) {
       throw new SluiceError("embedding_model_inactive", { retryAfterMs: 60_000 });
     }
-    let after = -1;
+    let chunks: ChunkToEmbed[] | null = task.chunks;
+    let last: ChunkVector[] = [];
     let [inputs, tokens, latencyMs] = [0, 0, 0];
     for (;;) {
       signal.throwIfAborted();
-      const chunks = await work.chunksToEmbed(task, model.id, after, rowsPerCall);
       if (chunks === null) return { outcome: "stale" };
       if (chunks.length === 0) break;
       const sent = performance.now();
@@ -39,19 +39,21 @@ export function createEmbedHandler(deps: {
       );
       latencyMs += performance.now() - sent;
       signal.throwIfAborted();
-      await work.putEmbeddings(
-        model.id,
-        chunks.map((chunk, i) => ({
-          organizationId: task.organizationId,
-          ingestionId: task.ingestionId,
-          generation: task.generation,
-          chunkId: chunk.id,
-          vector: vectors[i] as Float32Array,
-        })),
-      );
+      const { organizationId, ingestionId, generation } = task;
+      last = chunks.map((chunk, i) => ({
+        organizationId,
+        ingestionId,
+        generation,
+        chunkId: chunk.id,
+        vector: vectors[i] as Float32Array,
+      }));
       inputs += chunks.length;
       tokens += chunks.reduce((sum, chunk) => sum + chunk.tokenCount, 0);
-      after = chunks.at(-1)?.ordinal ?? after;
+      // Fewer than a call's worth are the last: their vectors go with the seal.
+      if (chunks.length < rowsPerCall) break;
+      await work.putEmbeddings(model.id, last);
+      last = [];
+      chunks = await work.chunksToEmbed(task, model.id, chunks.at(-1)?.ordinal ?? -1, rowsPerCall);
     }
     if (inputs > 0 && !model.lexical) {
       await work.recordUsage({
@@ -63,7 +65,7 @@ export function createEmbedHandler(deps: {
         latencyMs,
       });
     }
-    const sealed = await work.sealEmbed(task, deps.worker, model.id, performance.now() - began);
+    const sealed = await work.sealEmbed(task, deps.worker, model.id, performance.now() - began, last);
     if (sealed.outcome === "sealed" && sealed.sinceAcceptedMs !== undefined) {
       deps.metrics.timeToSearchable.observe(sealed.sinceAcceptedMs / 1_000);
     }

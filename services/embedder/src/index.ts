@@ -26,6 +26,7 @@ export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: S
   });
   return createStageService({
     queue: "embed",
+    model: model.id,
     tools,
     redis: config.queue,
     ...config.worker,

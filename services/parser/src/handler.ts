@@ -8,6 +8,10 @@ import type { ParserPool } from "./isolation/parser-pool.js";
 import type { Scratch } from "./scratch.js";
 import { fetchOriginal, storeChild } from "./transfer.js";
 
+// A part is one call to the database: small enough to be quick, large enough to be few.
+const rowsPerPart = 400;
+const lengthPerPart = 262_144;
+
 /** Thrown to leave the parser when the database says that this generation is over. */
 class Stale extends Error {}
 
@@ -36,9 +40,19 @@ export function createParseHandler(deps: Deps) {
     const file = join(folder, "original");
     const children: StoredChild[] = [];
     let parts = 0;
+    let pending: { sections: Section[]; pages: Page[] } = { sections: [], pages: [] };
+    // One batch is held back: what is left at the end goes with the seal, so that a document of one part takes one call.
     const put = async (sections: Section[], pages: Page[]) => {
-      if ((await work.putSections(task, parts, sections, pages)) === "stale") throw new Stale();
-      parts += 1;
+      const held = pending.sections.length + pending.pages.length;
+      const rows = held + sections.length + pages.length;
+      const length = [...pending.sections, ...sections].reduce((sum, section) => sum + section.text.length, 0);
+      if (held > 0 && (rows > rowsPerPart || length > lengthPerPart)) {
+        if ((await work.putSections(task, parts, pending.sections, pending.pages)) === "stale") throw new Stale();
+        parts += 1;
+        pending = { sections: [], pages: [] };
+      }
+      pending.sections.push(...sections);
+      pending.pages.push(...pages);
     };
     const child = async (found: FoundChild) => {
       if (task.depth >= deps.maxChildDepth) throw new SluiceError("limit_nesting");
@@ -55,8 +69,10 @@ export function createParseHandler(deps: Deps) {
       signal.throwIfAborted();
       sealing = true;
       const durationMs = performance.now() - began;
+      const last = pending.sections.length + pending.pages.length === 0 ? undefined : pending;
       const sealed = await work.sealParse(task, deps.worker, {
-        parts,
+        parts: last === undefined ? parts : parts + 1,
+        last,
         summary: { ...summary, parserVersion },
         children,
         durationMs,
