@@ -24,7 +24,7 @@ export function databaseUrl(folder: string): string {
 
 function firstMessage(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
-    child.once("message", (message: { ready?: number; failed?: string }) => {
+    child.once("message", (message: { failed?: string }) => {
       if (message.failed === undefined) resolve();
       else reject(new Error(`supabase: ${message.failed}`));
     });
@@ -41,6 +41,7 @@ export function createEmbeddedSupabase(options: EmbeddedOptions): Supervised {
     say: options.say,
     spawn: () =>
       fork(new URL("./supabase/main.js", import.meta.url), {
+        detached: true,
         env: { PATH: process.env.PATH, HOME: process.env.HOME, EXPERIMENTAL_STORAGE: "1", NODE_ENV: "production" },
         stdio: ["ignore", "ignore", "ignore", "ipc"],
       }),

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
+import { LockedError, takeLock } from "./lock.js";
 
 /** Made once for a home and kept in it, readable by its owner only. */
 export interface Secrets {
@@ -37,38 +38,14 @@ export function newSecrets(): Secrets {
   };
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-async function lock(file: string): Promise<void> {
-  for (let tries = 0; tries < 3; tries++) {
-    try {
-      const handle = await open(file, "wx", 0o600);
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-    const holder = Number(await readFile(file, "utf8").catch(() => ""));
-    if (holder > 0 && isAlive(holder)) throw new Error(`Another stack runs here: process ${holder} holds ${file}.`);
-    await rm(file, { force: true });
-  }
-  throw new Error(`${file} can't be taken.`);
-}
-
 /** Opens a stack's home and holds it: two stacks on one home would ruin its database. */
 export async function openHome(path: string): Promise<Home> {
   const base = resolve(path);
   await mkdir(base, { recursive: true, mode: 0o700 });
-  await chmod(base, 0o700);
-  await lock(join(base, "lock"));
+  const lock = await takeLock(join(base, "lock")).catch((error: unknown) => {
+    if (!(error instanceof LockedError)) throw error;
+    throw new Error(`Another stack runs in ${base}: process ${error.pid}.`, { cause: error });
+  });
   return {
     path: base,
     folder: (name) => join(base, name),
@@ -82,7 +59,7 @@ export async function openHome(path: string): Promise<Home> {
       await rename(temporary, join(base, file));
     },
     remove: (file) => rm(join(base, file), { force: true }),
-    unlock: () => rm(join(base, "lock"), { force: true }),
+    unlock: () => lock.release(),
   };
 }
 
@@ -92,6 +69,7 @@ export async function socketFolder(home: string): Promise<string> {
   const id = createHash("sha256").update(home).digest("hex").slice(0, 12);
   const folder = inside.length < 80 ? inside : join(tmpdir(), `sluice-${userInfo().uid}-${id}`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  if ((await lstat(folder)).uid !== userInfo().uid) throw new Error(`${folder} is somebody else's.`);
   await chmod(folder, 0o700);
   return folder;
 }

@@ -29,6 +29,7 @@ export function createService(options: {
       const child = fork(fileURLToPath(import.meta.resolve(`@sluice/${options.service}/main`)), {
         env: { ...options.env, SLUICE_INSTANCE: "", SHUTDOWN_GRACE_MS: String(options.graceMs), METRICS_PORT: "0" },
         execArgv: ["--enable-source-maps"],
+        detached: true,
         stdio: ["ignore", "pipe", "pipe", "ipc"],
       });
       for (const stream of [child.stdout, child.stderr]) {

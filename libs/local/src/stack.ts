@@ -2,7 +2,7 @@ import { allScopes, createStore } from "@sluice/store";
 import { createEmbeddedSupabase, databaseUrl } from "./embedded-supabase.js";
 import { type Home, newSecrets, openHome, type Secrets, socketFolder } from "./home.js";
 import { freePort } from "./ports.js";
-import { createRedis } from "./redis.js";
+import { createRedis, retireStaleRedis } from "./redis.js";
 import { createService, type RunningService, type ServiceName } from "./services.js";
 import type { Supervised } from "./supervised.js";
 
@@ -73,6 +73,7 @@ export function createStack(options: StackOptions): Stack {
 
   async function startRedis(at: Home, secrets: Secrets, ports: Ports): Promise<string> {
     if (env.REDIS_URL !== undefined) return env.REDIS_URL;
+    await retireStaleRedis(at.folder("redis"));
     ports.redis = await freePort(ports.redis ?? 6379);
     const redis = await run(
       await createRedis({ folder: at.folder("redis"), port: ports.redis, password: secrets.redisPassword, say }),

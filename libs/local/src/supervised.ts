@@ -7,6 +7,8 @@ export interface Supervised {
   start(): Promise<void>;
   /** SIGTERM, then SIGKILL when the grace period is over. Idempotent. */
   destroy(): Promise<void>;
+  /** Returns when it is ready again, also after it died. */
+  ready(): Promise<void>;
   pid(): number | undefined;
   restarts(): number;
 }
@@ -15,8 +17,38 @@ const firstDelayMs = 200;
 const lastDelayMs = 5_000;
 /** A process that lived this long was well: the next restart is quick again. */
 const wellMs = 10_000;
+/** Nothing takes this long to start. */
+const startMs = 120_000;
 
-/** Keeps one child process running. `ready` resolves when it is of use; a first start that fails is thrown. */
+function latch(): { opened: Promise<void>; open: () => void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+function exited(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once("exit", () => resolve());
+    child.once("error", () => resolve());
+  });
+}
+
+/** Ends what is left of a child's process group, so that its own children go with it. */
+function endGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // Nothing is left.
+  }
+}
+
+/**
+ * Keeps one child process running. `ready` resolves when it is of use; a first start that fails is thrown. Children are to be spawned
+ * `detached`: then Ctrl-C in a terminal reaches the stack alone, which stops them in its own order.
+ */
 export function supervise(options: {
   name: string;
   spawn: () => ChildProcess;
@@ -26,43 +58,60 @@ export function supervise(options: {
 }): Supervised {
   const { name, say } = options;
   let child: ChildProcess | undefined;
+  let isReady = latch();
   let restarts = 0;
-  let stopping = false;
+  let stopping: Promise<void> | undefined;
   let watching: Promise<void> = Promise.resolve();
   const wake = new AbortController();
 
-  const exited = (process: ChildProcess) =>
-    new Promise<void>((resolve) => {
-      if (process.exitCode !== null || process.signalCode !== null) resolve();
-      else {
-        process.once("exit", () => resolve());
-        process.once("error", () => resolve());
-      }
-    });
   const launch = async () => {
     const started = options.spawn();
     child = started;
+    const over = new AbortController();
     const died = exited(started).then(() => {
       throw new Error(`${name} ended before it was ready`);
     });
-    await Promise.race([options.ready(started), died]);
+    const late = sleep(startMs, undefined, { signal: over.signal, ref: false }).then(() => {
+      started.kill("SIGKILL");
+      throw new Error(`${name} was not ready in ${startMs / 1000} s`);
+    });
     died.catch(() => {});
+    late.catch(() => {});
+    await Promise.race([options.ready(started), died, late]).finally(() => over.abort());
+    isReady.open();
   };
   const watch = async () => {
     let delay = firstDelayMs;
-    while (!stopping) {
-      const since = Date.now();
+    let since = Date.now();
+    for (;;) {
       const current = child;
-      if (current !== undefined) await exited(current);
-      if (stopping) return;
+      if (current !== undefined) {
+        await exited(current);
+        endGroup(current);
+      }
+      if (stopping !== undefined) return;
+      isReady = latch();
       if (Date.now() - since > wellMs) delay = firstDelayMs;
       say(`${name} ended (${current?.signalCode ?? current?.exitCode ?? "not started"}), starting it again`);
       await sleep(delay, undefined, { signal: wake.signal }).catch(() => {});
       delay = Math.min(lastDelayMs, delay * 2);
-      if (stopping) return;
+      if (stopping !== undefined) return;
       restarts += 1;
-      await launch().catch(() => {});
+      since = Date.now();
+      await launch().catch((error: Error) => say(`${error.message}`));
     }
+  };
+  const stop = async () => {
+    wake.abort();
+    const current = child;
+    if (current !== undefined) {
+      current.kill("SIGTERM");
+      const timer = setTimeout(() => endGroup(current), options.graceMs);
+      await exited(current);
+      clearTimeout(timer);
+      endGroup(current);
+    }
+    await watching;
   };
 
   return {
@@ -71,18 +120,11 @@ export function supervise(options: {
       await launch();
       watching = watch();
     },
-    async destroy() {
-      stopping = true;
-      wake.abort();
-      if (child !== undefined) {
-        child.kill("SIGTERM");
-        const current = child;
-        const timer = setTimeout(() => current.kill("SIGKILL"), options.graceMs);
-        await exited(current);
-        clearTimeout(timer);
-      }
-      await watching;
+    destroy() {
+      stopping ??= stop();
+      return stopping;
     },
+    ready: () => isReady.opened,
     pid: () => child?.pid,
     restarts: () => restarts,
   };

@@ -1,26 +1,56 @@
-import { type SupabaseOptions, serveSupabase } from "./serve.js";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { takeLock } from "../lock.js";
+import { isPrepared, prepareDatabase } from "./prepare.js";
+import type { SupabaseOptions } from "./serve.js";
 
 /**
  * The embedded Supabase's process. Its options come by message, so that no key is on a command line; what it prints is thrown away,
  * since it prints failing queries with their values.
  */
-process.once("message", async (options: SupabaseOptions) => {
-  try {
-    const server = await serveSupabase(options);
-    const stop = () => {
-      server.destroy().then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
-    };
-    process.on("SIGTERM", stop);
-    process.on("disconnect", stop);
-    process.send?.({ ready: server.port });
-  } catch (error) {
-    process.send?.({ failed: error instanceof Error ? `${error.name}: ${error.message}` : "unknown" }, () =>
-      process.exit(1),
+const [preparing] = process.argv.slice(2);
+
+/** In a process that ends: making a database takes 350 MB that WebAssembly never gives back. */
+async function prepareElsewhere(data: string): Promise<void> {
+  const child = fork(fileURLToPath(import.meta.url), [data], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
+  const [code] = await once(child, "exit");
+  if (code !== 0) throw new Error("the database could not be made");
+}
+
+async function serve(options: SupabaseOptions): Promise<void> {
+  let server: { destroy(): Promise<void> } | undefined;
+  const stop = () => {
+    // It may be in the middle of starting, or stuck; PGlite's files survive being killed.
+    setTimeout(() => process.exit(1), 10_000).unref();
+    if (server === undefined) process.exit(0);
+    server.destroy().then(
+      () => process.exit(0),
+      () => process.exit(1),
     );
+  };
+  process.on("SIGTERM", stop);
+  process.on("disconnect", stop);
+  try {
+    await mkdir(dirname(options.data), { recursive: true, mode: 0o700 });
+    // A predecessor whose stack was killed may still be closing: two on one folder would ruin it.
+    await takeLock(`${options.data}.lock`, 30_000);
+    if (!isPrepared(options.data)) await prepareElsewhere(options.data);
+    const { serveSupabase } = await import("./serve.js");
+    server = await serveSupabase(options);
+    process.send?.({ ready: true });
+  } catch (error) {
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+    process.send?.({ failed: text }, () => process.exit(1));
   }
-});
-// The stack stops it; Ctrl-C in a terminal reaches the whole group, and the database goes last.
-process.on("SIGINT", () => {});
+}
+
+if (preparing === undefined) process.once("message", serve);
+else {
+  process.on("disconnect", () => process.exit(1));
+  await prepareDatabase(preparing);
+  // PGlite leaves an exit code of its own.
+  process.exit(0);
+}

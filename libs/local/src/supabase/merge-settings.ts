@@ -20,7 +20,11 @@ export function mergeSettings(db: PGlite): void {
       settings.map(([, value]) => value),
     );
   };
-  const merged: typeof query = async <T>(sql: string, params: unknown[] = [], options?: Parameters<typeof query>[2]) => {
+  const merged: typeof query = async <T>(
+    sql: string,
+    params: unknown[] = [],
+    options?: Parameters<typeof query>[2],
+  ) => {
     const name = localSetting.exec(sql)?.[1];
     if (name !== undefined && db.isInTransaction()) {
       const value = String(params[0] ?? "");

@@ -1,7 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
-import { pathToFileURL } from "node:url";
+import { vector } from "@electric-sql/pglite/vector";
 import { serve } from "@hono/node-server";
 import { applyMigrations } from "@sluice/store";
 import { App } from "@supabase/lite";
@@ -9,7 +7,7 @@ import { PgliteConnection } from "@supabase/lite/pglite";
 import { mergeSettings } from "./merge-settings.js";
 import { shareSession } from "./session.js";
 import { createSqlSocket } from "./sql-socket.js";
-import { createStorageAdapter } from "./storage-adapter.js";
+import { clearIncoming, createStorageAdapter, type StoredMetadata } from "./storage-adapter.js";
 
 export interface SupabaseOptions {
   /** Folders of the database and of stored objects. */
@@ -30,12 +28,8 @@ const roles = `do $$ begin
 end $$`;
 
 /** Opens the database, migrates it, and only then serves: functions made after the first request would not be seen. */
-export async function serveSupabase(options: SupabaseOptions): Promise<{ port: number; destroy(): Promise<void> }> {
-  await mkdir(options.data, { recursive: true, mode: 0o700 });
+export async function serveSupabase(options: SupabaseOptions): Promise<{ destroy(): Promise<void> }> {
   await mkdir(options.objects, { recursive: true, mode: 0o700 });
-  const { vector } = await import(
-    pathToFileURL(createRequire(import.meta.url).resolve("@electric-sql/pglite/vector")).href
-  );
   const connection = new PgliteConnection({ url: options.data, pgliteOptions: { extensions: { vector } } });
   const app = new App({
     connection,
@@ -48,11 +42,21 @@ export async function serveSupabase(options: SupabaseOptions): Promise<{ port: n
     },
     storage: { enabled: true, file_size_limit: "2GiB" },
   } as never);
-  app._storageAdapter = createStorageAdapter(options.objects);
   const db = connection.driver;
   await db.waitReady;
   mergeSettings(db);
   const session = shareSession(db);
+  await clearIncoming(options.objects);
+  app._storageAdapter = createStorageAdapter({
+    folder: options.objects,
+    async metadata(bucket, key) {
+      const { rows } = await db.query<{ metadata: StoredMetadata | null }>(
+        "select metadata from storage.objects where bucket_id = $1 and name = $2",
+        [bucket, key],
+      );
+      return rows[0]?.metadata ?? undefined;
+    },
+  });
   await session.run(async () => {
     await app.ensureSystemSchema();
     await db.exec(roles);
@@ -81,7 +85,6 @@ export async function serveSupabase(options: SupabaseOptions): Promise<{ port: n
       : createSqlSocket({ db, session, path: options.socket, onBroken: () => process.exit(1) });
   await socket?.start();
   return {
-    port: (server.address() as AddressInfo).port,
     async destroy() {
       await socket?.destroy();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
