@@ -1,9 +1,11 @@
 /** Tests run as compiled: what is tested is what is shipped. @type {import("jest").Config} */
 export default {
   testMatch: ["<rootDir>/{libs,services,apps}/*/dist/**/*.test.js", "<rootDir>/tests/dist/**/*.test.js"],
+  testPathIgnorePatterns: ["/node_modules/", "/containers/"],
   modulePathIgnorePatterns: ["<rootDir>/\\.sluice"],
   transform: {},
   testEnvironment: "node",
   testTimeout: 120_000,
   maxWorkers: 2,
+  reporters: ["default", "<rootDir>/infra/jest-closing-line.js"],
 };
