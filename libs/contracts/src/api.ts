@@ -307,7 +307,8 @@ export const LedgerQuery = z.strictObject({
   batch: z.uuid().optional(),
   check: z.stringbool().default(false).describe("Name what is off"),
 });
-export const LedgerAnswer = Ledger.extend({
+export const LedgerAnswer = z.object({
+  ledger: Ledger,
   findings: z
     .array(z.object({ finding: z.string(), ingestionId: z.uuid(), documentId: z.uuid(), at: time }))
     .optional()

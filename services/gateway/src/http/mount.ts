@@ -44,7 +44,10 @@ function serve(
     if (identity !== undefined && !identity.scopes.includes(operation.scope as string)) {
       throw new SluiceError("forbidden");
     }
-    if (request.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
+    if (request.headers.expect !== undefined) {
+      response.writeContinue();
+      request.headers.expect = undefined;
+    }
     const { id = "", action = "" } = request.params as Record<string, string | undefined>;
     if (operation.path.includes("{id}") && !isUuid(id)) throw new SluiceError("not_found");
     const query = validate<unknown>(operation.query ?? nothing, request.query);

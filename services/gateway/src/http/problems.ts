@@ -49,7 +49,8 @@ export function answer(request: Request, response: Response, status: number, bod
   if (response.headersSent || response.destroyed) return;
   const text = Buffer.from(JSON.stringify(body));
   response.status(status).set("content-type", mediaType);
-  if (request.complete || !hasBody(request)) {
+  const untold = request.headers.expect !== undefined;
+  if (request.complete || untold || !hasBody(request)) {
     response.end(text);
     return;
   }

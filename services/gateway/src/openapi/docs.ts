@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import express, { Router } from "express";
 import helmet from "helmet";
+import { exchangeOf } from "../http/exchange.js";
 
 const page = `<!doctype html>
 <html lang="en">
@@ -28,6 +29,10 @@ const files = new Set(["/swagger-ui.css", "/swagger-ui-bundle.js", "/favicon-32x
 export function serveDocs(): Router {
   const assets = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
   const router = Router();
+  router.use((_request, response, next) => {
+    exchangeOf(response).route = "/docs";
+    next();
+  });
   router.use(
     helmet.contentSecurityPolicy({
       useDefaults: false,

@@ -36,8 +36,8 @@ export function ledgerOperations({ store }: GatewayContext): Operation[] {
         // Counts of a batch that is somebody else's would be zeros; it is not there at all.
         if (batch !== undefined) await store.reading.batch(scope, batch);
         const ledger = await store.supervision.ledger(organizationId, batch);
-        if (!check) return { status: 200, body: ledger };
-        return { status: 200, body: { ...ledger, findings: await store.supervision.checkLedger(organizationId) } };
+        if (!check) return { status: 200, body: { ledger } };
+        return { status: 200, body: { ledger, findings: await store.supervision.checkLedger(organizationId) } };
       },
     }),
   ];

@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { Busboy, type BusboyHeaders, type BusboyInstance } from "@fastify/busboy";
 import { SluiceError, toSluiceError, type UploadFields } from "@sluice/contracts";
 import type { Request } from "express";
+import { hasBody } from "../http/problems.js";
 import { createFieldReader } from "./fields.js";
 import { type FileTarget, removeQuietly, type StoredFile, storeFile } from "./store-file.js";
 import { createTurnstile } from "./turnstile.js";
@@ -22,9 +23,8 @@ const invalid = (path: string, message: string, cause?: unknown) =>
   new SluiceError("request_invalid", { cause, errors: [{ path, message }] });
 
 function createParser(request: Request, options: { maxFieldBytes: number; maxFiles: number }): BusboyInstance {
-  const form = request.is("multipart/form-data");
-  if (form === null) throw new SluiceError("file_missing");
-  if (form === false) throw new SluiceError("content_type_unsupported");
+  if (!hasBody(request)) throw new SluiceError("file_missing");
+  if (!request.is("multipart/form-data")) throw new SluiceError("content_type_unsupported");
   try {
     return new Busboy({
       headers: request.headers as BusboyHeaders,
@@ -65,7 +65,7 @@ export async function receiveUpload(
   const parts = new Set<Readable>();
   /** Why the request as a whole is refused, and why its reading ended early with an answer for each file so far. */
   let failure: SluiceError | undefined;
-  let cut: SluiceError | undefined;
+  let cutAt: number | undefined;
 
   const received = await new Promise<void>((resolve) => {
     const halt = (reason: SluiceError) => {
@@ -78,12 +78,12 @@ export async function receiveUpload(
       halt(failure);
     };
     const passOver = async (index: number, problem: SluiceError, chunks: AsyncIterator<Buffer>) => {
-      if (failure !== undefined || cut !== undefined) return;
+      if (failure !== undefined || cutAt !== undefined) return;
       if (problem.code === "file_incomplete") return fail(problem);
       if (problem.code === "file_too_large" || problem.kind === "outage") {
         const earlier = await Promise.all(files.slice(0, index));
         if (!earlier.some((file) => "stored" in file)) {
-          cut ??= problem;
+          cutAt = index;
           return halt(problem);
         }
       }
@@ -110,7 +110,7 @@ export async function receiveUpload(
       if (name !== "file") fields.refuse(name ?? "", "Files are parts named `file`");
       if (files.length >= options.maxFiles) fields.refuse("file", `More than ${options.maxFiles} files in one request`);
       const problem = failure ?? fields.problem();
-      if (problem === undefined && cut === undefined) {
+      if (problem === undefined && cutAt === undefined) {
         parts.add(part);
         files.push(receiveFile(files.length, part, { fileName, declaredType }));
         return;
@@ -118,7 +118,10 @@ export async function receiveUpload(
       part.resume();
       if (problem !== undefined) fail(problem);
     });
-    parser.on("error", (cause) => fail(invalid("", "The form is not valid multipart/form-data", cause)));
+    parser.on("error", (cause) => {
+      const broken = parts.size > 0 ? new SluiceError("file_incomplete", { cause }) : undefined;
+      fail(broken ?? invalid("", "The form is not valid multipart/form-data", cause));
+    });
     parser.on("partsLimit", () => fail(invalid("", "Too many parts")));
     parser.on("fieldsLimit", () => fail(invalid("", "Too many fields")));
     parser.on("finish", () => resolve());
@@ -131,11 +134,12 @@ export async function receiveUpload(
   }).then(() => Promise.all(files));
 
   const stored = received.flatMap((file) => ("stored" in file ? [file.stored.objectPath] : []));
-  if (cut === undefined) failure ??= fields.problem();
-  if (failure !== undefined || cut !== undefined) removeQuietly(options.objects, stored);
+  if (cutAt === undefined) failure ??= fields.problem();
+  if (failure !== undefined || cutAt !== undefined) removeQuietly(options.objects, stored);
   if (failure !== undefined) throw failure;
   if (received.length === 0) throw new SluiceError("file_missing");
-  if (cut === undefined) return { fields: fields.read(), files: received };
-  const reason = cut;
-  return { fields: {}, files: received.map((file) => ("stored" in file ? { problem: reason } : file)) };
+  // What came after the file that ended the reading, in the same breath, was not looked at.
+  return cutAt === undefined
+    ? { fields: fields.read(), files: received }
+    : { fields: {}, files: received.slice(0, cutAt + 1) };
 }
