@@ -56,6 +56,14 @@ export async function writeCorpus(folder: string, documents: number): Promise<vo
   }
 }
 
+/** Notes of a page only; another seed gives other notes. */
+export async function writeNotes(folder: string, notes: number, seed: number): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const next = random(seed);
+  for (let i = 0; i < notes; i++)
+    await writeFile(join(folder, `note-${i}.txt`), `Progress note ${seed}-${i}\n\n${text(next, 12)}\n`);
+}
+
 /** Every file below a folder. */
 export async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true });

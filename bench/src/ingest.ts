@@ -1,48 +1,13 @@
-import { openAsBlob } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Batch, Ledger, Receipt } from "@sluice/contracts";
+import { Ledger } from "@sluice/contracts";
 import { createStack, type StackInfo } from "@sluice/local";
 import { z } from "zod";
+import { caller, complete, openBatch, send } from "./client.js";
 import { filesBelow, writeCorpus } from "./corpus.js";
 import { usage } from "./processes.js";
-
-const filesPerRequest = 16;
-const requestsAtOnce = 4;
-
-type Call = <T>(path: string, answer: z.ZodType<T>, init?: RequestInit) => Promise<T>;
-
-function caller({ gatewayUrl, apiKey }: StackInfo): Call {
-  return async (path, answer, init = {}) => {
-    const response = await fetch(new URL(path, gatewayUrl), {
-      ...init,
-      headers: { "x-api-key": apiKey, ...(init.headers as Record<string, string> | undefined) },
-    });
-    return answer.parse(await response.json());
-  };
-}
-
-async function send(call: Call, batchId: string, files: string[]): Promise<Receipt[]> {
-  const receipts: Receipt[] = [];
-  const queue = [...files];
-  const lane = async () => {
-    for (let group = queue.splice(0, filesPerRequest); group.length > 0; group = queue.splice(0, filesPerRequest)) {
-      const form = new FormData();
-      form.set("batchId", batchId);
-      for (const file of group) form.append("file", await openAsBlob(file), basename(file));
-      const answer = await call("/v1/documents", z.object({ documents: z.array(Receipt) }), {
-        method: "POST",
-        body: form,
-      });
-      receipts.push(...answer.documents);
-    }
-  };
-  await Promise.all(Array.from({ length: requestsAtOnce }, lane));
-  return receipts;
-}
 
 /** The sum of a metric's samples over all services, by one label's values. */
 async function sumBy(info: StackInfo, metric: string, label: string): Promise<Record<string, number>> {
@@ -80,25 +45,13 @@ export async function ingestBench(args: string[]): Promise<boolean> {
   try {
     if (values.corpus === undefined) await writeCorpus(join(folder, "corpus"), Number(values.documents));
     const files = await filesBelow(values.corpus ?? join(folder, "corpus"));
-    const call = caller(await stack.start());
-    const { id } = await call("/v1/batches", Batch, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ name: "bench" }),
-    });
+    const { gatewayUrl, apiKey } = await stack.start();
+    const call = caller(gatewayUrl, apiKey);
     const began = performance.now();
-    const receipts = await send(call, id, files);
+    const batch = await openBatch(call);
+    const receipts = await send(call, batch, files);
     const uploadSeconds = (performance.now() - began) / 1_000;
-    await call(`/v1/batches/${id}/seal`, Batch, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: "{}",
-    });
-    let batch = await call(`/v1/batches/${id}`, Batch);
-    while (!batch.complete) {
-      await sleep(250);
-      batch = await call(`/v1/batches/${id}`, Batch);
-    }
+    const { finished: documents, counts } = await complete(call, batch);
     const seconds = (performance.now() - began) / 1_000;
 
     const info = await stack.info();
@@ -113,7 +66,6 @@ export async function ingestBench(args: string[]): Promise<boolean> {
     ];
     const processes = usage(info.pids);
     const { ledger } = await call("/v1/ledger", z.object({ ledger: Ledger }));
-    const documents = batch.finished;
 
     console.log(
       `${files.length} files, ${documents} documents, ${pages} pages, ${chunks} chunks in ${round(seconds)} s (uploaded in ${round(uploadSeconds)} s)`,
@@ -153,7 +105,7 @@ export async function ingestBench(args: string[]): Promise<boolean> {
         documentsPerSecond: round(documents / seconds),
         pagesPerSecond: round(pages / seconds),
         chunksPerSecond: round(chunks / seconds),
-        counts: batch.counts,
+        counts,
         stages: work,
         processes,
         restarts,

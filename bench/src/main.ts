@@ -1,7 +1,8 @@
+import { fairnessBench } from "./fairness.js";
 import { ingestBench } from "./ingest.js";
 
 /** Each prints what it measured, ends with one line of JSON, and exits 1 when it fell short of a promise in the docs. */
-const benches: Record<string, (args: string[]) => Promise<boolean>> = { ingest: ingestBench };
+const benches: Record<string, (args: string[]) => Promise<boolean>> = { ingest: ingestBench, fairness: fairnessBench };
 
 const [name = "", ...args] = process.argv.slice(2);
 const bench = benches[name];
