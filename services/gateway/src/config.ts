@@ -37,6 +37,11 @@ export const gatewayConfig = {
       positive(120),
       "A connection on which nothing moves for this long is closed.",
     ),
+    recheckSeconds: variable(
+      "GATEWAY_STREAM_RECHECK_SECONDS",
+      z.coerce.number().int().min(1).max(30).default(15),
+      "How often an open stream makes sure that its reader may still read.",
+    ),
   },
   limits: {
     maxFileMb: variable("GATEWAY_MAX_FILE_MB", z.coerce.number().positive().default(100), "Largest file taken in."),

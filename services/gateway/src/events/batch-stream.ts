@@ -3,17 +3,18 @@ import type { GatewayContext } from "../context.js";
 import { progressOf, type StreamCall } from "./document-stream.js";
 import { keepWatch } from "./keep-watch.js";
 
-type Context = Pick<GatewayContext, "store" | "poller" | "streams" | "logger">;
+type Context = Pick<GatewayContext, "store" | "poller" | "streams" | "logger" | "config">;
 
 /** A batch is counted anew this often at most while things happen, and this often while nothing seems to. */
 const restMs = 1_000;
-const recheckMs = 5_000;
+const idleMs = 5_000;
 
 /**
  * A batch as it goes: a `status` (the batch) at first and whenever it has changed, a `progress` for each event of its ingestions, and
  * `end` when it is complete. There is nothing to resume: the first `status` holds all that was missed.
  */
-export async function streamBatch({ store, poller, streams, logger }: Context, call: StreamCall): Promise<void> {
+export async function streamBatch(context: Context, call: StreamCall): Promise<void> {
+  const { store, poller, streams, logger } = context;
   const { scope, id } = call;
   const early: StoredEvent[] = [];
   let hear = (event: StoredEvent) => {
@@ -33,7 +34,7 @@ export async function streamBatch({ store, poller, streams, logger }: Context, c
 
     const watch = keepWatch({
       stream,
-      everyMs: recheckMs,
+      everyMs: Math.min(idleMs, context.config.http.recheckSeconds * 1_000),
       restMs,
       expiresAt: call.expiresAt,
       logger,

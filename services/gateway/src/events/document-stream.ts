@@ -5,7 +5,7 @@ import type { GatewayContext } from "../context.js";
 import { lastSeen } from "./event-stream.js";
 import { keepWatch } from "./keep-watch.js";
 
-type Context = Pick<GatewayContext, "store" | "poller" | "streams" | "logger">;
+type Context = Pick<GatewayContext, "store" | "poller" | "streams" | "logger" | "config">;
 export interface StreamCall {
   scope: Scope;
   id: string;
@@ -15,9 +15,6 @@ export interface StreamCall {
 }
 
 const pageSize = 500;
-/** How often the caller is checked again while nothing happens. */
-const recheckMs = 20_000;
-
 const isFinal = (status: string) => finalStatuses.some((final) => final === status);
 
 /**
@@ -25,7 +22,8 @@ const isFinal = (status: string) => finalStatuses.some((final) => final === stat
  * followed by the document as it became and by `end`. Events come once each and in order: a document's rows are written one
  * transaction after another, so its highest row seen says which are left.
  */
-export async function streamDocument({ store, poller, streams, logger }: Context, call: StreamCall): Promise<void> {
+export async function streamDocument(context: Context, call: StreamCall): Promise<void> {
+  const { store, poller, streams, logger } = context;
   const { scope, id } = call;
   const early: StoredEvent[] = [];
   let hear = (event: StoredEvent) => {
@@ -70,7 +68,7 @@ export async function streamDocument({ store, poller, streams, logger }: Context
 
     const watch = keepWatch({
       stream,
-      everyMs: recheckMs,
+      everyMs: context.config.http.recheckSeconds * 1_000,
       restMs: 0,
       expiresAt: call.expiresAt,
       logger,
