@@ -12,6 +12,7 @@ export interface EmbeddedOptions {
   socketFolder: string | null;
   port: number;
   secrets: Secrets;
+  sqlIdleMs?: number;
   say: (line: string) => void;
 }
 
@@ -42,6 +43,8 @@ export function createEmbeddedSupabase(options: EmbeddedOptions): Supervised {
     spawn: () =>
       fork(new URL("./supabase/main.js", import.meta.url), {
         detached: true,
+        // Not the flags of whoever starts it.
+        execArgv: [],
         env: { PATH: process.env.PATH, HOME: process.env.HOME, EXPERIMENTAL_STORAGE: "1", NODE_ENV: "production" },
         stdio: ["ignore", "ignore", "ignore", "ipc"],
       }),
@@ -56,6 +59,7 @@ export function createEmbeddedSupabase(options: EmbeddedOptions): Supervised {
         secretKey: secrets.secretKey,
         jwtSecret: secrets.jwtSecret,
         socket,
+        sqlIdleMs: options.sqlIdleMs,
       } satisfies SupabaseOptions);
       await firstMessage(child);
     },

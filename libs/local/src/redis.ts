@@ -43,7 +43,7 @@ function configuration({ folder, port, password }: RedisOptions): string {
 }
 
 /** The answer to one inline command after AUTH; undefined when there is none, or the password is not its. */
-function ask(port: number, password: string, command: string): Promise<string | undefined> {
+export function askRedis(port: number, password: string, command: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: "127.0.0.1" }, () =>
       socket.write(`AUTH ${password}\r\n${command}\r\nQUIT\r\n`),
@@ -72,9 +72,9 @@ export async function retireStaleRedis(folder: string): Promise<void> {
   const old = await readFile(join(folder, "redis.conf"), "utf8").catch(() => "");
   const [port, password] = [/^port (\d+)$/m.exec(old)?.[1], /^requirepass (\S+)$/m.exec(old)?.[1]];
   if (pid === undefined || port === undefined || password === undefined || !isAlive(pid)) return;
-  const about = await ask(Number(port), password, "INFO server");
+  const about = await askRedis(Number(port), password, "INFO server");
   if (about?.includes(`process_id:${pid}\r`) !== true) return;
-  await ask(Number(port), password, "SHUTDOWN");
+  await askRedis(Number(port), password, "SHUTDOWN");
   for (let i = 0; i < 200 && isAlive(pid); i++) await sleep(50);
 }
 
@@ -94,7 +94,7 @@ export async function createRedis(
       spawn("sh", ["-c", guard, "sluice-redis", file], { detached: true, stdio: ["pipe", "ignore", "ignore"] }),
     async ready(child) {
       while (child.exitCode === null && child.signalCode === null) {
-        if ((await ask(options.port, options.password, "PING"))?.includes("PONG")) return;
+        if ((await askRedis(options.port, options.password, "PING"))?.includes("PONG")) return;
         await sleep(20);
       }
     },

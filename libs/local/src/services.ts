@@ -1,4 +1,6 @@
 import { fork } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Supervised, supervise } from "./supervised.js";
 
@@ -42,13 +44,21 @@ export function createService(options: {
       }
       return child;
     },
-    ready: (child) =>
-      new Promise((resolve) => {
-        child.once("message", (message: { started: number }) => {
-          port = message.started;
-          resolve();
-        });
-      }),
+    async ready(child) {
+      const [{ started }] = (await once(child, "message")) as [{ started: number }];
+      port = started;
+      const url = `http://127.0.0.1:${port}/readyz`;
+      while (child.exitCode === null && child.signalCode === null) {
+        if (
+          await fetch(url).then(
+            ({ ok }) => ok,
+            () => false,
+          )
+        )
+          return;
+        await sleep(50);
+      }
+    },
   });
   return { ...supervised, metricsUrl: () => (port === undefined ? undefined : `http://127.0.0.1:${port}/metrics`) };
 }

@@ -7,8 +7,10 @@ export interface Supervised {
   start(): Promise<void>;
   /** SIGTERM, then SIGKILL when the grace period is over. Idempotent. */
   destroy(): Promise<void>;
-  /** Returns when it is ready again, also after it died. */
+  /** Returns when it is ready, also when it was started again. */
   ready(): Promise<void>;
+  /** Returns when it dies the next time. */
+  died(): Promise<void>;
   pid(): number | undefined;
   restarts(): number;
 }
@@ -59,6 +61,7 @@ export function supervise(options: {
   const { name, say } = options;
   let child: ChildProcess | undefined;
   let isReady = latch();
+  let isDead = latch();
   let restarts = 0;
   let stopping: Promise<void> | undefined;
   let watching: Promise<void> = Promise.resolve();
@@ -91,6 +94,8 @@ export function supervise(options: {
       }
       if (stopping !== undefined) return;
       isReady = latch();
+      isDead.open();
+      isDead = latch();
       if (Date.now() - since > wellMs) delay = firstDelayMs;
       say(`${name} ended (${current?.signalCode ?? current?.exitCode ?? "not started"}), starting it again`);
       await sleep(delay, undefined, { signal: wake.signal }).catch(() => {});
@@ -125,6 +130,7 @@ export function supervise(options: {
       return stopping;
     },
     ready: () => isReady.opened,
+    died: () => isDead.opened,
     pid: () => child?.pid,
     restarts: () => restarts,
   };

@@ -1,13 +1,17 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { cp, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { connectPostgres, migrationsFolder } from "@sluice/store";
+import { connectPostgres, migrationsFolder, type SqlRunner } from "@sluice/store";
 import { createEmbeddedSupabase, databaseUrl } from "./embedded-supabase.js";
 import { newSecrets } from "./home.js";
+import { takeLock } from "./lock.js";
 import { freePort } from "./ports.js";
 import { createRedis } from "./redis.js";
+
+/** Longest to wait for another process that makes the template. */
+const templateMs = 120_000;
 
 /** A Redis for one test file. */
 export interface TestRedis {
@@ -45,8 +49,12 @@ export interface TestSupabase {
   jwtSecret: string;
   databaseUrl: string;
   query<T>(sql: string, params?: unknown[]): Promise<T[]>;
+  /** Several statements at once. */
+  exec(sql: string): Promise<void>;
   /** SIGKILL; it comes back by itself on the same port and data. */
   kill(): void;
+  /** SIGKILL, and returns when it is back. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
   destroy(): Promise<void>;
 }
@@ -61,53 +69,80 @@ async function templateKey(): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** A migrated data folder, made by whoever needs it first; two at once make two, and one of them stays. */
+/** A migrated data folder, made once by whoever needs it first; the others wait. */
 async function template(): Promise<string> {
-  const path = join(tmpdir(), `sluice-template-${await templateKey()}`);
+  const path = join(tmpdir(), `sluice-template-${userInfo().uid}-${await templateKey()}`);
   if (existsSync(path)) return path;
-  const folder = await mkdtemp(join(tmpdir(), "sluice-template-making-"));
-  const supabase = createEmbeddedSupabase({
-    folder,
-    socketFolder: null,
-    port: await freePort(),
-    secrets: newSecrets(),
-    say: () => {},
-  });
-  await supabase.start();
-  await supabase.destroy();
-  await rename(folder, path).catch(() => rm(folder, { recursive: true, force: true }));
-  return path;
+  const lock = await takeLock(`${path}.lock`, templateMs);
+  try {
+    if (existsSync(path)) return path;
+    const folder = await mkdtemp(join(tmpdir(), "sluice-template-making-"));
+    const supabase = createEmbeddedSupabase({
+      folder,
+      socketFolder: null,
+      port: await freePort(),
+      secrets: newSecrets(),
+      say: () => {},
+    });
+    try {
+      await supabase.start();
+      await supabase.destroy();
+      await rename(folder, path);
+    } finally {
+      await supabase.destroy();
+      await rm(folder, { recursive: true, force: true });
+    }
+    return path;
+  } finally {
+    await lock.release();
+  }
 }
 
-export async function startTestSupabase(): Promise<TestSupabase> {
+export async function startTestSupabase(options: { sqlIdleMs?: number } = {}): Promise<TestSupabase> {
+  const from = await template();
   const folder = await mkdtemp(join(tmpdir(), "sluice-supabase-"));
-  await cp(await template(), folder, { recursive: true });
+  await cp(join(from, "postgres"), join(folder, "postgres"), { recursive: true, mode: constants.COPYFILE_FICLONE });
   const [secrets, port] = [newSecrets(), await freePort()];
-  const supabase = createEmbeddedSupabase({ folder, socketFolder: folder, port, secrets, say: () => {} });
-  await supabase.start();
+  const supabase = createEmbeddedSupabase({ ...options, folder, socketFolder: folder, port, secrets, say: () => {} });
+  const destroy = async () => {
+    await supabase.destroy();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await supabase.start();
+  } catch (error) {
+    await destroy();
+    throw error;
+  }
   const url = databaseUrl(folder);
+  const withDatabase = async <T>(work: (db: SqlRunner) => Promise<T>) => {
+    const db = await connectPostgres(url);
+    try {
+      return await work(db);
+    } finally {
+      await db.destroy();
+    }
+  };
+  const kill = () => {
+    const pid = supabase.pid();
+    if (pid !== undefined) process.kill(pid, "SIGKILL");
+  };
   return {
     url: `http://127.0.0.1:${port}`,
     secretKey: secrets.secretKey,
     publishableKey: secrets.publishableKey,
     jwtSecret: secrets.jwtSecret,
     databaseUrl: url,
-    async query<T>(sql: string, params: unknown[] = []) {
-      const db = await connectPostgres(url);
-      try {
-        return await db.query<T>(sql, params);
-      } finally {
-        await db.destroy();
-      }
-    },
-    kill() {
-      const pid = supabase.pid();
-      if (pid !== undefined) process.kill(pid, "SIGKILL");
+    query: <T>(sql: string, params: unknown[] = []) => withDatabase((db) => db.query<T>(sql, params)),
+    exec: (sql) => withDatabase(async (db) => void (await db.exec(sql))),
+    kill,
+    async restart() {
+      const died = supabase.died();
+      kill();
+      await died;
+      await supabase.ready();
     },
     stop: () => supabase.destroy(),
-    async destroy() {
-      await supabase.destroy();
-      await rm(folder, { recursive: true, force: true });
-    },
+    destroy,
   };
 }

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { takeLock } from "../lock.js";
@@ -15,7 +15,10 @@ const [preparing] = process.argv.slice(2);
 
 /** In a process that ends: making a database takes 350 MB that WebAssembly never gives back. */
 async function prepareElsewhere(data: string): Promise<void> {
-  const child = fork(fileURLToPath(import.meta.url), [data], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
+  const child = fork(fileURLToPath(import.meta.url), [data], {
+    execArgv: [],
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
   const [code] = await once(child, "exit");
   if (code !== 0) throw new Error("the database could not be made");
 }
@@ -38,6 +41,7 @@ async function serve(options: SupabaseOptions): Promise<void> {
     // A predecessor whose stack was killed may still be closing: two on one folder would ruin it.
     await takeLock(`${options.data}.lock`, 30_000);
     if (!isPrepared(options.data)) await prepareElsewhere(options.data);
+    await chmod(options.data, 0o700);
     const { serveSupabase } = await import("./serve.js");
     server = await serveSupabase(options);
     process.send?.({ ready: true });

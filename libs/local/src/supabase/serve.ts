@@ -19,6 +19,8 @@ export interface SupabaseOptions {
   jwtSecret: string;
   /** A Unix socket for SQL clients; none when null. */
   socket: string | null;
+  /** How long an SQL client may leave a transaction without a word; milliseconds. */
+  sqlIdleMs?: number;
 }
 
 const roles = `do $$ begin
@@ -82,7 +84,13 @@ export async function serveSupabase(options: SupabaseOptions): Promise<{ destroy
   const socket =
     options.socket === null
       ? undefined
-      : createSqlSocket({ db, session, path: options.socket, onBroken: () => process.exit(1) });
+      : createSqlSocket({
+          db,
+          session,
+          path: options.socket,
+          idleMs: options.sqlIdleMs,
+          onBroken: () => process.exit(1),
+        });
   await socket?.start();
   return {
     async destroy() {
