@@ -15,11 +15,16 @@ create function sluice.role_scopes(p_role text) returns text[] language sql immu
     else array[]::text[] end
 $$;
 
+-- A caller's id; null where it is none, so that nonsense is refused rather than an error.
+create function sluice.caller_id(p_caller jsonb) returns uuid language sql immutable as $$
+  select case when p_caller->>'id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (p_caller->>'id')::uuid end
+$$;
+
 create function sluice.audit(p_organization uuid, p_caller jsonb, p_action text, p_kind text, p_ids uuid[], p_result text,
   p_detail jsonb default '{}') returns void
 language sql set search_path = sluice, extensions, pg_temp as $$
   insert into audit_log (organization_id, actor_kind, actor_id, action, resource_kind, resource_ids, result, request_id, address, detail)
-  values (p_organization, coalesce(p_caller->>'kind', 'unknown'), (p_caller->>'id')::uuid, p_action, p_kind,
+  values (p_organization, coalesce(p_caller->>'kind', 'unknown'), sluice.caller_id(p_caller), p_action, p_kind,
     coalesce(p_ids, '{}'), p_result, p_caller->>'requestId', p_caller->>'address', p_detail)
 $$;
 
@@ -28,10 +33,10 @@ create function sluice.may(p_organization uuid, p_caller jsonb, p_scope text) re
 language sql stable set search_path = sluice, extensions, pg_temp as $$
   select case p_caller->>'kind'
     when 'api_key' then exists (
-      select from api_keys k where k.id = (p_caller->>'id')::uuid and k.organization_id = p_organization
+      select from api_keys k where k.id = sluice.caller_id(p_caller) and k.organization_id = p_organization
         and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and p_scope = any (k.scopes))
     when 'user' then exists (
-      select from memberships m where m.user_id = (p_caller->>'id')::uuid and m.organization_id = p_organization
+      select from memberships m where m.user_id = sluice.caller_id(p_caller) and m.organization_id = p_organization
         and p_scope = any (sluice.role_scopes(m.role)))
     else false end
 $$;

@@ -133,7 +133,9 @@ begin
       select * into i from ingestions where document_id = d.id and organization_id = p_organization order by revision desc limit 1 for update;
       if not found then v_outcome := 'revision';
       elsif i.content_hash <> v_item->>'contentHash' then v_outcome := 'revision';
-      elsif i.status in ('failed', 'cancelled') then v_outcome := 'retried';
+      elsif i.status in ('failed', 'cancelled') then
+        -- What ended with its batch's cancellation would be cancelled again: it is accepted anew.
+        v_outcome := case when exists (select from batches where id = i.batch_id and cancelled_at is not null) then 'revision' else 'retried' end;
       else v_outcome := 'duplicate';
       end if;
     end if;
@@ -201,6 +203,7 @@ begin
   values (i.id, i.organization_id, i.document_id, i.batch_id, p_stage, p_code, p_attempts, coalesce(i.started_at, now()))
   on conflict (ingestion_id) do update set stage = excluded.stage, code = excluded.code, attempts = excluded.attempts, last_seen = now();
   perform sluice.record(i, 'failed', p_stage, p_attempts, p_duration_ms, p_worker, p_code);
+  perform sluice.child_settled(d.parent_id, d.parent_ingestion_id) from documents d where d.id = i.document_id;
   return i;
 end $$;
 
@@ -221,6 +224,7 @@ begin
     lease_until = null, waiting_for = null, finished_at = now(), updated_at = now()
   where id = p_ingestion.id returning * into i;
   perform sluice.record(i, 'cancelled', sluice.stage_of(p_ingestion.status));
+  perform sluice.child_settled(d.parent_id, d.parent_ingestion_id) from documents d where d.id = i.document_id;
   return i;
 end $$;
 
@@ -317,15 +321,17 @@ language sql security definer set search_path = sluice, extensions, pg_temp as $
   select coalesce(jsonb_agg(id), '[]') from renewed
 $$;
 
--- A try that failed: `dead` (a dead letter), `retrying` (in the backlog, after the delay) or `stale` (not this generation's any more).
+-- A try that failed: `dead` (a dead letter), `retrying` (in the backlog, after the delay) or `stale` (not this worker's any more: a stage
+-- keeps its generation when it is sealed, so the generation alone does not tell).
 create function public.sluice_fail_stage(p_organization uuid, p_ingestion uuid, p_generation integer, p_worker text, p_code text,
   p_max_attempts integer, p_delay_ms integer, p_duration_ms integer) returns text
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
   i ingestions;
 begin
-  select * into i from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation for update;
-  if not found or i.next_queue is null then return 'stale'; end if;
+  select * into i from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation
+    and lease_worker = p_worker and next_queue is not null for update;
+  if not found then return 'stale'; end if;
   if i.attempts + 1 >= p_max_attempts then
     perform sluice.bury(i, sluice.stage_of(i.status), p_code, i.attempts + 1, p_worker, p_duration_ms);
     return 'dead';

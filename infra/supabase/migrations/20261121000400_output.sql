@@ -98,18 +98,61 @@ begin
   return d.parent_id is null or sluice.reading_shown(d.parent_ingestion_id);
 end $$;
 
--- Makes a finished revision the one that readers see, together with its children.
+-- Locks a document and all it was found in, outermost first. Whoever changes what readers see of a family holds these before
+-- any ingestion: a parent and a child that finish at the same time must not miss each other.
+create function sluice.lock_family(p_document uuid) returns void
+language plpgsql set search_path = sluice, extensions, pg_temp as $$
+begin
+  perform 1 from documents where id in (
+    with recursive up as (
+      select id, parent_id from documents where id = p_document
+      union all select p.id, p.parent_id from up join documents p on p.id = up.parent_id)
+    select id from up) order by depth for update;
+end $$;
+
+-- Whether something that was found in this reading, at any depth, is still on its way.
+create function sluice.children_pending(p_document uuid, p_reading uuid) returns boolean
+language sql stable set search_path = sluice, extensions, pg_temp as $$
+  with recursive found as (
+    select i.id, i.document_id, i.next_queue from documents d join ingestions i on i.document_id = d.id
+      where d.parent_id = p_document and d.parent_ingestion_id = p_reading
+    union all
+    select i.id, i.document_id, i.next_queue from found f
+      join documents d on d.parent_id = f.document_id and d.parent_ingestion_id = f.id join ingestions i on i.document_id = d.id)
+  select exists (select from found where next_queue is not null)
+$$;
+
+-- Makes a finished revision the one that readers see, together with its children. Where they see an older one they keep it until
+-- all that was found in this one is done as well; sluice.child_settled comes back to it.
 create function sluice.activate(p_ingestion sluice.ingestions) returns void
 language plpgsql set search_path = sluice, extensions, pg_temp as $$
 declare
   d documents;
 begin
-  select * into d from documents where id = p_ingestion.document_id for update;
+  perform sluice.lock_family(p_ingestion.document_id);
+  select * into d from documents where id = p_ingestion.document_id;
   if d.parent_id is not null and not sluice.reading_shown(d.parent_ingestion_id) then return; end if;
   if exists (select from ingestions where document_id = d.id and active and revision > p_ingestion.revision) then return; end if;
+  if exists (select from ingestions where document_id = d.id and active and id <> p_ingestion.id)
+    and sluice.children_pending(d.id, p_ingestion.id) then return; end if;
   update ingestions set active = false where document_id = d.id and active and id <> p_ingestion.id;
   update ingestions set active = true where id = p_ingestion.id;
   perform sluice.show_children(d.id, p_ingestion.id);
+end $$;
+
+-- A document is done, one way or another, or gone: the readings it was found in may have waited for it.
+create function sluice.child_settled(p_parent uuid, p_reading uuid) returns void
+language plpgsql set search_path = sluice, extensions, pg_temp as $$
+declare
+  i ingestions;
+  d documents;
+begin
+  if p_parent is null then return; end if;
+  perform sluice.lock_family(p_parent);
+  select * into i from ingestions where id = p_reading;
+  if i.status = 'vectorized' and not i.active then perform sluice.activate(i); end if;
+  select * into d from documents where id = p_parent;
+  perform sluice.child_settled(d.parent_id, d.parent_ingestion_id);
 end $$;
 
 -- Seals the parse: p_summary is the parser's {format, mediaType, header, warnings, sections, pages, length} with
@@ -126,6 +169,7 @@ declare
   v_rows bigint;
   v_count bigint;
 begin
+  perform sluice.lock_family((select document_id from ingestions where organization_id = p_organization and id = p_ingestion));
   select * into i from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation
     and status = 'uploaded' and next_queue is not null for update;
   if not found then return jsonb_build_object('outcome', 'stale'); end if;
@@ -258,6 +302,7 @@ declare
   i ingestions;
   v_active text;
 begin
+  perform sluice.lock_family((select document_id from ingestions where organization_id = p_organization and id = p_ingestion));
   select * into i from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation
     and status = 'chunked' and next_queue is not null for update;
   if not found then return jsonb_build_object('outcome', 'stale'); end if;
@@ -274,6 +319,7 @@ begin
   update ingestions set embedding_model = p_model where id = i.id;
   i := sluice.advance(i, 'vectorized', null, p_worker, p_duration_ms);
   perform sluice.activate(i);
+  perform sluice.child_settled(d.parent_id, d.parent_ingestion_id) from documents d where d.id = i.document_id;
   return jsonb_build_object('outcome', 'sealed',
     'sinceAcceptedMs', round(extract(epoch from clock_timestamp() - i.accepted_at) * 1000));
 end $$;

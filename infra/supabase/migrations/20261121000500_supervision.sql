@@ -18,7 +18,7 @@ language sql security definer set search_path = sluice, extensions, pg_temp as $
 $$;
 
 -- System. Fills every organization's window from its backlog, fairly: one of each organization in turn, and within an
--- organization one of each batch in turn; paused batches are passed over without being read. Answers the jobs to queue.
+-- organization one of each batch in turn; paused and cancelled batches are passed over without being read. Answers the jobs to queue.
 create function public.sluice_dispatch(p_limit integer, p_window integer, p_organizations uuid[] default null) returns jsonb
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
@@ -34,7 +34,7 @@ begin
         and (organization_id, batch_key) > (l.organization_id, l.batch_key) order by organization_id, batch_key limit 1) n
   ), open_lanes as (
     select l.* from lanes l left join batches b on b.id = l.batch_key
-    where b.paused_at is null and (p_organizations is null or l.organization_id = any (p_organizations))
+    where b.paused_at is null and b.cancelled_at is null and (p_organizations is null or l.organization_id = any (p_organizations))
   ), rooms as (
     select o.id as organization_id, sluice.in_flight(o.id, coalesce(o.in_flight_window, p_window)) as flying, coalesce(o.in_flight_window, p_window) as width
     from organizations o where o.id in (select organization_id from open_lanes)

@@ -172,13 +172,15 @@ declare
   v_objects text[];
   v_jobs jsonb;
   v_patients uuid[];
+  d documents;
   i ingestions;
 begin
   if not sluice.authorize(p_organization, p_caller, 'documents:delete', 'document.delete', 'document', array[p_document]) then
     return jsonb_build_object('outcome', 'forbidden');
   end if;
-  perform 1 from documents where organization_id = p_organization and id = p_document for update;
-  if not found then
+  select * into d from documents where organization_id = p_organization and id = p_document;
+  perform sluice.lock_family(d.id);
+  if not exists (select from documents where id = d.id) then
     if exists (select from tombstones where organization_id = p_organization and document_id = p_document) then
       return jsonb_build_object('outcome', 'deleted', 'objects', '[]'::jsonb, 'jobs', '[]'::jsonb);
     end if;
@@ -202,6 +204,7 @@ begin
   v_patients := array(select distinct dp.patient_id from document_patients dp join ingestions x on x.id = dp.ingestion_id where x.document_id = any (v_ids));
   delete from documents where organization_id = p_organization and id = any (v_ids);
   delete from patients p where p.organization_id = p_organization and p.id = any (v_patients) and not exists (select from document_patients dp where dp.patient_id = p.id);
+  perform sluice.child_settled(d.parent_id, d.parent_ingestion_id);
   perform sluice.audit(p_organization, p_caller, 'document.delete', 'document', v_ids, 'allowed');
   return jsonb_build_object('outcome', 'deleted', 'objects', to_jsonb(v_objects), 'jobs', v_jobs);
 end $$;
