@@ -40,6 +40,8 @@ function serve(
   return async (request, response) => {
     const exchange = exchangeOf(response);
     exchange.route = operation.path;
+    // A stream has no headers worth asking for, and asking would open it.
+    if (request.method === "HEAD" && operation.path.endsWith("/stream")) throw new SluiceError("method_not_allowed");
     const identity = operation.scope === null ? undefined : await context.authenticate(request, exchange);
     if (identity !== undefined && !identity.scopes.includes(operation.scope as string)) {
       throw new SluiceError("forbidden");

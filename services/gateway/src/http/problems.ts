@@ -34,7 +34,7 @@ export function problemOf(error: SluiceError, requestId?: string): Problem {
 export function problemHeaders(error: SluiceError): Record<string, string> {
   const status = statusOf(error);
   if (status === 401) return { "www-authenticate": 'Bearer realm="sluice", ApiKey realm="sluice"' };
-  if (status !== 503) return {};
+  if (status !== 503 && error.retryAfterMs === undefined) return {};
   const seconds = error.retryAfterMs === undefined ? usualRetrySeconds : Math.ceil(error.retryAfterMs / 1_000);
   return { "retry-after": String(Math.max(1, seconds)) };
 }
@@ -89,9 +89,9 @@ export function problems({ logger }: Pick<GatewayContext, "logger">): ErrorReque
   return (thrown: unknown, request, response, _next) => {
     const error = thrown instanceof SluiceError ? thrown : new SluiceError("internal_error", { cause: thrown });
     const { requestId, route } = exchangeOf(response);
-    if (statusOf(error) >= 500) {
-      logger.error("http.error", { requestId, route, code: error.code, ...errorFields(error) });
-    }
+    const line = { requestId, route, code: error.code, ...errorFields(error) };
+    if (error.kind === "outage") logger.warn("http.outage", line);
+    else if (statusOf(error) >= 500) logger.error("http.error", line);
     sendProblem(request, response, error);
   };
 }
