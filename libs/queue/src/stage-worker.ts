@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   backoffMs,
   describeCode,
@@ -185,18 +186,33 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
       logger.info("job.done", { ...fields(), outcome: result.outcome });
       return result.job;
     } catch (error) {
-      await settle(task, abort.signal.aborted ? (abort.signal.reason as Abort) : undefined, error, fields()).catch(
-        (failure: unknown) => {
-          // The database can't be told now. The lease runs out, and the supervisor queues it again.
-          logger.warn("job.unsettled", { ...fields(), ...errorFields(failure) });
-          metrics.jobs.inc({ stage, outcome: "unsettled" });
-        },
-      );
+      const aborted = abort.signal.aborted ? (abort.signal.reason as Abort) : undefined;
+      await insist(() => settle(task, aborted, error, fields()), fields);
       return undefined;
     } finally {
       clearTimeout(timer);
       running.delete(task.ingestionId);
       metrics.jobDuration.observe({ stage }, (performance.now() - began) / 1_000);
+    }
+  }
+
+  /**
+   * Tells the database how work ended, again and again while it is out: the lease is kept meanwhile, so that its outage is not taken
+   * for this worker's death. A worker that is stopping gives up; then the lease runs out, and the supervisor queues it again.
+   */
+  async function insist(tell: () => Promise<void>, fields: () => LogFields): Promise<void> {
+    for (;;) {
+      try {
+        return await tell();
+      } catch (failure) {
+        if (toSluiceError(failure).kind === "outage" && destroying === undefined) {
+          await sleep(1_000);
+          continue;
+        }
+        logger.warn("job.unsettled", { ...fields(), ...errorFields(failure) });
+        metrics.jobs.inc({ stage, outcome: "unsettled" });
+        return;
+      }
     }
   }
 
