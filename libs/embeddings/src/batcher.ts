@@ -18,6 +18,8 @@ export interface Request {
 export interface Batcher {
   /** The vectors of the texts, each with its token count, in order; they share requests with whatever else is in hand. */
   embed(texts: readonly { text: string; tokens: number }[]): Promise<Float32Array[]>;
+  /** Breaks off what is under way. */
+  destroy(): void;
 }
 
 /**
@@ -29,6 +31,7 @@ export function createBatcher(
   options: { lingerMs: number; concurrency: number; onRequest: (request: Request) => void },
 ): Batcher {
   const queue: Waiting[] = [];
+  const stop = new AbortController();
   let underWay = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -53,7 +56,10 @@ export function createBatcher(
         ...more,
       });
     try {
-      const { vectors, tokens } = await provider.embed(batch.map((each) => each.text));
+      const { vectors, tokens } = await provider.embed(
+        batch.map((each) => each.text),
+        { signal: stop.signal },
+      );
       report(tokens > 0 ? { tokens } : {});
       for (const [i, each] of batch.entries()) each.resolve(vectors[i] as Float32Array);
     } catch (error) {
@@ -92,6 +98,10 @@ export function createBatcher(
       );
       pump(false);
       return Promise.all(all);
+    },
+    destroy() {
+      clearTimeout(timer);
+      stop.abort();
     },
   };
 }

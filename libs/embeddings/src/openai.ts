@@ -27,9 +27,10 @@ function retryAfterMs(headers: Headers | undefined): number | undefined {
 }
 
 function classify(error: unknown): SluiceError {
-  if (error instanceof OpenAI.APIUserAbortError) return new SluiceError("embedding_unavailable", { cause: error });
-  if (error instanceof OpenAI.APIConnectionError) return new SluiceError("embedding_unavailable", { cause: error });
-  if (!(error instanceof OpenAI.APIError)) return new SluiceError("embedding_response_invalid", { cause: error });
+  // An answer that is no JSON. Whatever else is not the API's own error happened on the way, a body that broke off included.
+  if (error instanceof SyntaxError) return new SluiceError("embedding_response_invalid", { cause: error });
+  if (!(error instanceof OpenAI.APIError) || error.status === undefined)
+    return new SluiceError("embedding_unavailable", { cause: error });
   const wait = retryAfterMs(error.headers);
   // An exhausted quota is told as 429 too; either way it passes only by waiting or by somebody's paying.
   if (error.status === 429) return new SluiceError("embedding_rate_limited", { cause: error, retryAfterMs: wait });
@@ -94,7 +95,13 @@ export function createOpenAiProvider(options: OpenAiOptions): EmbeddingProvider 
             encoding_format: "base64",
             ...(options.sendDimensions ? { dimensions: options.dimensions } : {}),
           },
-          { signal },
+          // The SDK's timeout ends with the answer's head; this one covers the body as well.
+          {
+            signal: AbortSignal.any([
+              AbortSignal.timeout(options.timeoutMs),
+              ...(signal === undefined ? [] : [signal]),
+            ]),
+          },
         );
       } catch (error) {
         throw classify(error);

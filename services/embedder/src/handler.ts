@@ -12,6 +12,16 @@ export function textToEmbed(chunk: Pick<ChunkToEmbed, "prefix" | "text">): strin
   return chunk.prefix === "" ? chunk.text : `${chunk.prefix}\n${chunk.text}`;
 }
 
+/** What was promised, unless the signal aborts first: requests are shared with other documents and can't be broken off for one. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+  });
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", abort));
+}
+
 /** Chunks in, vectors out. Vectors are stored as soon as they are there: a crash repeats only the requests that were under way. */
 export function createEmbedHandler(deps: {
   work: Store["work"];
@@ -34,9 +44,8 @@ export function createEmbedHandler(deps: {
       if (chunks === null) return { outcome: "stale" };
       if (chunks.length === 0) break;
       const sent = performance.now();
-      const vectors = await deps.batcher.embed(
-        chunks.map((chunk) => ({ text: textToEmbed(chunk), tokens: chunk.tokenCount })),
-      );
+      const texts = chunks.map((chunk) => ({ text: textToEmbed(chunk), tokens: chunk.tokenCount }));
+      const vectors = await unlessAborted(deps.batcher.embed(texts), signal);
       latencyMs += performance.now() - sent;
       signal.throwIfAborted();
       const { organizationId, ingestionId, generation } = task;

@@ -34,6 +34,7 @@ export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: S
     work: store.work,
     databaseReady: store.ready,
     prepare: () => store.work.registerModel(model),
+    dispose: async () => batcher.destroy(),
     handler: createEmbedHandler({ work: store.work, metrics, worker: tools.worker, batcher, model }),
   });
 }
