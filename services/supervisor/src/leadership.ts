@@ -23,7 +23,7 @@ export function createLeadership(options: {
 }): Leadership {
   const { ledger, holder, leaseMs, logger } = options;
   let until = 0;
-  let fence: number | null = null;
+  let fence: number | null | undefined;
   const acquire = async () => {
     const asked = performance.now();
     const got = await ledger.acquireLease(name, holder, leaseMs);
