@@ -1,0 +1,77 @@
+import { appendFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { type Journal, openJournal, type SentFile } from "./journal.js";
+
+const run = { gateway: "http://127.0.0.1:1", name: "batch", sources: ["/archive"] };
+const file = (path: string, mtimeMs = 1): SentFile => ({ path, size: 10, mtimeMs, fields: {} });
+const receipt = (n: number) => ({ id: `00000000-0000-4000-8000-00000000000${n}` });
+
+describe("the journal of an ingest", () => {
+  let home: string;
+  let open: Journal[];
+  const journal = async (more: Partial<typeof run> = {}) => {
+    const opened = await openJournal(home, { ...run, ...more });
+    open.push(opened);
+    return opened;
+  };
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), "sluice-journal-"));
+    open = [];
+  });
+  afterEach(async () => {
+    await Promise.all(open.map((each) => each.close()));
+    await rm(home, { recursive: true });
+  });
+
+  it("goes on after a crash: what was answered is known, what was not is sent again under its key", async () => {
+    const first = await journal();
+    await first.batch("b1");
+    await first.intent("k1", [file("a"), file("b")]);
+    await first.receipt("k1", [file("a"), file("b")], [receipt(1), receipt(2)]);
+    await first.intent("k2", [file("c")]);
+    const second = await journal();
+    expect(second).toMatchObject({ resumed: true, batchId: "b1", key: first.key });
+    expect([...second.receipts]).toEqual([
+      ["a", receipt(1)],
+      ["b", receipt(2)],
+    ]);
+    expect([...second.unanswered]).toEqual([["k2", [file("c")]]]);
+    expect([file("a"), file("c"), file("d")].map((each) => second.has(each))).toEqual([true, true, false]);
+  });
+
+  it("takes a file that changed since for a new one", async () => {
+    const first = await journal();
+    await first.intent("k1", [file("a")]);
+    expect((await journal()).has(file("a", 2))).toBe(false);
+  });
+
+  it("passes over a last line that was cut off in the writing", async () => {
+    const first = await journal();
+    await first.intent("k1", [file("a")]);
+    await appendFile(first.file, '\n{"type":"receipt","key":"k1","rec');
+    const second = await journal();
+    await second.intent("k2", [file("b")]);
+    expect([...(await journal()).unanswered.keys()]).toEqual(["k1", "k2"]);
+  });
+
+  it("begins anew after the end, and keeps the old one", async () => {
+    const first = await journal();
+    await first.intent("k1", [file("a")]);
+    await first.receipt("k1", [file("a")], [receipt(1)]);
+    await first.end();
+    const second = await journal();
+    expect(second.resumed).toBe(false);
+    expect(second.key).not.toBe(first.key);
+    expect(second.has(file("a"))).toBe(false);
+    expect((await readdir(join(home, "journals"))).some((name) => name.endsWith(".done"))).toBe(true);
+  });
+
+  it("is one's own: another batch name or other paths have another", async () => {
+    const first = await journal();
+    expect((await journal({ name: "other" })).file).not.toBe(first.file);
+    expect((await journal({ sources: ["/else"] })).file).not.toBe(first.file);
+    expect((await stat(first.file)).mode & 0o077).toBe(0);
+  });
+});
