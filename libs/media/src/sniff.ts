@@ -1,4 +1,5 @@
 import { textEncoding } from "./text-encoding.js";
+import { xmlWithoutPrologue } from "./xml-structure.js";
 
 const docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 
@@ -52,7 +53,12 @@ function markupKind(text: string): string | undefined {
   if (root && /^(html|head|body|title|meta|div|p|table|h[1-6]|article|section|center|font|span)$/i.test(root)) {
     return "text/html";
   }
-  return root && /<html[\s>]/i.test(text) ? "text/html" : undefined;
+  if (root && /<html[\s>]/i.test(text)) return "text/html";
+  const element = xmlWithoutPrologue(text);
+  if (!element) return undefined;
+  return /^(ul|ol|dl|pre|b|i|u|p|em|strong|br|hr|main|form|blockquote)$/i.test(element)
+    ? "text/html"
+    : "application/xml";
 }
 
 function textKind(text: string): string {

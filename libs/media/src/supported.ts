@@ -18,6 +18,7 @@ export const supportedTypes: readonly SupportedType[] = [
     extensions: ["docx"],
   },
   { mediaType: "application/cda+xml", label: "C-CDA", extensions: ["xml", "ccda", "cda"] },
+  { mediaType: "application/xml", label: "XML", extensions: ["xml"] },
   { mediaType: "application/hl7-v2", label: "HL7 v2", extensions: ["hl7", "er7"] },
   { mediaType: "application/fhir+json", label: "FHIR (JSON)", extensions: ["json", "fhir"] },
   { mediaType: "image/png", label: "PNG image", extensions: ["png"] },

@@ -2,8 +2,7 @@ import { SluiceError } from "@sluice/contracts";
 import { fromBase64, unpacked } from "../reading/attachment.js";
 import { cdaCode, cdaHeader } from "../reading/cda-header.js";
 import { type CdaNode, CdaTreeBuilder, find, findAll } from "../reading/cda-tree.js";
-import { fileEncoding, readSample, readText } from "../reading/encoding.js";
-import { readXml, xmlEncoding } from "../reading/xml.js";
+import { readXml, xmlText } from "../reading/xml.js";
 import type { Format, Limits, Output } from "./format.js";
 
 /** Clinical documents: the header, each section's narrative with its code, an unstructured body as child. */
@@ -12,9 +11,8 @@ export const ccda: Format = {
   mediaTypes: ["application/cda+xml"],
   aliases: ["application/xml", "text/xml", "text/plain", "application/hl7-cda+xml", "application/hl7-sda+xml"],
   async parse(source, out, limits) {
-    const encoding = await fileEncoding(source.path, xmlEncoding(await readSample(source.path, 400)));
     const tree = new CdaTreeBuilder();
-    await readXml(readText(source.path, encoding), tree, limits.maxDepth);
+    await readXml(xmlText(source.path), tree, limits.maxDepth);
     if (tree.root?.name !== "ClinicalDocument") throw new SluiceError("document_corrupt");
     const header = cdaHeader(tree.root);
     out.header(header);

@@ -1,4 +1,5 @@
 import { SluiceError } from "@sluice/contracts";
+import { asWords } from "./words.js";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
@@ -60,8 +61,7 @@ function label(key: string): string {
     /^(value|effective|onset|abatement|performed|occurrence|medication|deceased|multipleBirth)[A-Z]\w*$/,
     "$1",
   );
-  const words = bare.replace(/([a-z])([A-Z])/g, (_all, before, after) => `${before} ${after.toLowerCase()}`);
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return asWords(bare);
 }
 
 /** A value of one of FHIR's data types as a phrase; `undefined` for a structure that needs lines of its own. */

@@ -1,5 +1,6 @@
 import { SluiceError } from "@sluice/contracts";
 import { Parser } from "htmlparser2";
+import { fileEncoding, readSample, readText } from "./encoding.js";
 
 export interface XmlHandler {
   /** Names of elements and attributes come without their prefixes. */
@@ -8,13 +9,19 @@ export interface XmlHandler {
   close(name: string): void;
 }
 
+/** Attributes under their local names, without declarations of namespaces. */
+function content(attributes: Record<string, string>): Record<string, string> {
+  const said = Object.entries(attributes).filter(([name]) => name !== "xmlns" && !name.startsWith("xmlns:"));
+  return Object.fromEntries(said.map(([name, value]) => [local(name), value]));
+}
+
 function local(name: string): string {
   return name.slice(name.indexOf(":") + 1);
 }
 
 /**
  * Reads XML as a stream. Entities beyond XML's own five are never expanded, and a document that declares some is refused, as
- * its text would not be what its author wrote; one that ends early or closes what it has not opened is damaged.
+ * its text would not be what its author wrote; one that ends early, or closes elements in another order, is damaged.
  */
 export async function readXml(pieces: AsyncIterable<string>, handler: XmlHandler, maxDepth: number): Promise<void> {
   let [depth, elements, openedAt] = [0, 0, -1];
@@ -26,10 +33,7 @@ export async function readXml(pieces: AsyncIterable<string>, handler: XmlHandler
         elements += 1;
         openedAt = parser.endIndex;
         if (depth > maxDepth) throw new SluiceError("limit_nesting");
-        handler.open(
-          local(name),
-          Object.fromEntries(Object.entries(attributes).map(([key, value]) => [local(key), value])),
-        );
+        handler.open(local(name), content(attributes));
       },
       ontext: (text) => handler.text(text),
       onclosetag(name, implied) {
@@ -48,6 +52,11 @@ export async function readXml(pieces: AsyncIterable<string>, handler: XmlHandler
   ended = true;
   parser.end();
   if (elements === 0) throw new SluiceError("document_corrupt");
+}
+
+/** An XML file piece by piece, in the encoding that its bytes or its declaration name. */
+export async function* xmlText(path: string): AsyncGenerator<string> {
+  yield* readText(path, await fileEncoding(path, xmlEncoding(await readSample(path, 400))));
 }
 
 /** The encoding an XML declaration names. */
