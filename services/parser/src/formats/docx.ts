@@ -45,7 +45,7 @@ export const docx: Format = {
         await out.child({ path: member.name, fileName, declaredType: null, bytes: await zip.read(member) });
       }
     } finally {
-      await zip.close();
+      zip.close();
     }
   },
 };
