@@ -3,6 +3,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+fail() {
+  echo "sluice: $1" >&2
+  exit 1
+}
+
+command -v node >/dev/null 2>&1 || fail "Node is missing: install Node 20.16 or newer."
 node -e '
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 16)) {
@@ -13,24 +19,44 @@ node -e '
 stamp=node_modules/.sluice-lock
 if ! cmp -s package-lock.json "$stamp"; then
   echo "sluice: installing npm packages" >&2
-  npm ci --no-audit --no-fund --loglevel=error >&2
+  # `npm ci` refuses a lock that was written where other platforms' optional packages could not be looked up; `install` takes the
+  # same versions from it.
+  npm ci --no-audit --no-fund --loglevel=silent >/dev/null 2>&1 ||
+    npm install --no-save --no-audit --no-fund --loglevel=error >&2
   cp package-lock.json "$stamp"
 fi
 
-if ! command -v redis-server >/dev/null 2>&1 && ! command -v valkey-server >/dev/null 2>&1; then
-  echo "sluice: installing redis-server" >&2
-  as_root=""
-  if [ "$(id -u)" -ne 0 ]; then as_root="sudo"; fi
-  if command -v apt-get >/dev/null 2>&1; then
-    # The package would start a server of its own on 6379; the stack runs its own instead.
-    export DEBIAN_FRONTEND=noninteractive
-    $as_root apt-get update -qq >&2
-    $as_root apt-get install -y -qq --no-install-recommends redis-server >&2
-  elif command -v apk >/dev/null 2>&1; then $as_root apk add --quiet redis >&2
-  elif command -v dnf >/dev/null 2>&1; then $as_root dnf install -y -q redis >&2
-  elif command -v brew >/dev/null 2>&1; then brew install --quiet redis >&2
+has_redis() {
+  command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1
+}
+
+# A Redis elsewhere will do; so will one that is here.
+if [ -n "${REDIS_URL:-}" ] || has_redis; then exit 0; fi
+
+by_hand="Install Redis 7 (or Valkey) and try again, or set REDIS_URL."
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@" >&2
+  elif command -v sudo >/dev/null 2>&1; then
+    sudo "$@" >&2
   else
-    echo "sluice: redis-server is missing and no known package manager was found. Install Redis 7 (or Valkey) and try again." >&2
-    exit 1
+    fail "redis-server is missing and can't be installed without root. $by_hand"
   fi
+}
+
+echo "sluice: installing redis-server" >&2
+if command -v apt-get >/dev/null 2>&1; then
+  # Where the package starts a server of its own on 6379, the stack takes another port.
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server
+elif command -v apk >/dev/null 2>&1; then
+  as_root apk add --quiet redis
+elif command -v dnf >/dev/null 2>&1; then
+  # Newer Fedora and RHEL ship Valkey in its place.
+  as_root dnf install -y -q redis || as_root dnf install -y -q valkey
+elif command -v brew >/dev/null 2>&1; then
+  brew install --quiet redis >&2
+else
+  fail "redis-server is missing and no known package manager was found. $by_hand"
 fi
+has_redis || fail "redis-server is still missing. $by_hand"

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { allScopes, createStore } from "@sluice/store";
 import { createEmbeddedSupabase, databaseUrl } from "./embedded-supabase.js";
 import { type Home, newSecrets, openHome, type Secrets, socketFolder } from "./home.js";
@@ -54,7 +55,8 @@ const infoMs = 2_000;
 
 /** The whole of Sluice on one machine: Redis, Supabase and every service as processes of their own. */
 export function createStack(options: StackOptions): Stack {
-  const env = options.env ?? {};
+  // Set to nothing is not set, as in a Compose file.
+  const env = Object.fromEntries(Object.entries(options.env ?? {}).filter(([, value]) => value !== ""));
   const running: Supervised[] = [];
   const services: RunningService[] = [];
   let home: Home | undefined;
@@ -194,13 +196,15 @@ export function createStack(options: StackOptions): Stack {
         await at.write("ports.json", ports);
         fixed = { gatewayUrl: `http://127.0.0.1:${ports.gateway}`, ...supabase, redisUrl, ...organization };
         await startServices(fixed, secrets, ports.gateway);
-        await at.write("local.json", await info());
-        refreshing = setInterval(() => {
-          info()
-            .then((now) => at.write("local.json", now))
-            .catch(() => {});
+        let written = await info();
+        await at.write("local.json", written);
+        refreshing = setInterval(async () => {
+          const now = await info();
+          if (isDeepStrictEqual(now, written)) return;
+          written = now;
+          await at.write("local.json", now).catch((error: Error) => say(`local.json: ${error.message}`));
         }, infoMs);
-        return await info();
+        return written;
       } catch (error) {
         await this.destroy();
         throw error;

@@ -41,9 +41,14 @@ export async function serveSupabase(options: SupabaseOptions): Promise<{ destroy
       jwt_secret: options.jwtSecret,
       publishable_key: options.publishableKey,
       secret_key: options.secretKey,
+      // Whoever signs up is confirmed: nothing here sends mail.
+      email: { enable_signup: true, enable_confirmations: false },
     },
     storage: { enabled: true, file_size_limit: "2GiB" },
-  } as never);
+    studio: { enabled: false },
+    // Without a key nobody is anybody.
+    options: { server: { admin: false, disableStudio: true } },
+  });
   const db = connection.driver;
   await db.waitReady;
   mergeSettings(db);
@@ -73,6 +78,9 @@ export async function serveSupabase(options: SupabaseOptions): Promise<{ destroy
     port: options.port,
     hostname: "127.0.0.1",
     fetch: (request: Request, env) => {
+      // Lite tells its configuration and schema to whoever asks at /_system.
+      if (!/^\/(rest|auth|storage)\/v1(\/|$)/.test(new URL(request.url).pathname))
+        return new Response(null, { status: 404 });
       const peerAddress = "incoming" in env ? (env.incoming.socket.remoteAddress ?? null) : null;
       return session.run(() => app.fetch(request, { peerAddress }));
     },

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -52,6 +53,22 @@ test("without the secret key our functions are refused", async () => {
     body: { code: "42501" },
   });
   expect((await rpc("sluice_list_organizations", args, "sb_secret_wrong")).status).toBe(401);
+});
+
+test("tells nothing of itself without a key", async () => {
+  for (const path of ["", "_system/config", "_system/introspect", "rest/v1/notes", "auth/v1/user"])
+    expect((await fetch(`${supabase.url}/${path}`)).ok).toBe(false);
+});
+
+test("whoever signs up is in, with a token of ours", async () => {
+  const response = await fetch(`${supabase.url}/auth/v1/signup`, {
+    method: "POST",
+    headers: { apikey: supabase.publishableKey, "content-type": "application/json" },
+    body: JSON.stringify({ email: "nurse@example.org", password: "correct horse battery" }),
+  });
+  const { access_token: token } = (await response.json()) as { access_token: string };
+  const [head, body, signature] = token.split(".");
+  expect(createHmac("sha256", supabase.jwtSecret).update(`${head}.${body}`).digest("base64url")).toBe(signature);
 });
 
 test("every call has its caller's role and claims, and they end with it", async () => {
