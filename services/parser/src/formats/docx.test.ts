@@ -62,11 +62,17 @@ describe("Word", () => {
     });
   });
 
-  test("an archive that is no Word document, a cut one and a locked one have codes", async () => {
+  test("an archive that is no Word document, a cut one, a garbled one and a locked one have codes", async () => {
     const zip = await new JSZip().file("a.txt", "a").generateAsync({ type: "nodebuffer" });
     await expect(parseBytes(zip)).rejects.toMatchObject({ code: "document_type_unsupported" });
     const cut = (await word(p("text"))).subarray(0, 200);
     await expect(parseBytes(cut)).rejects.toMatchObject({ code: "document_corrupt" });
+    const garbled = await word(p("text"));
+    garbled.writeUInt32LE(1, garbled.lastIndexOf("PK\x01\x02") + 16);
+    await expect(parseBytes(garbled)).rejects.toMatchObject({ code: "document_corrupt" });
+    const exotic = await word(p("text"));
+    exotic[exotic.lastIndexOf("PK\x01\x02") + 10] = 14;
+    await expect(parseBytes(exotic)).rejects.toMatchObject({ code: "document_type_unsupported" });
     const locked = await word(p("text"));
     locked[locked.lastIndexOf("PK\x01\x02") + 8] = 1;
     await expect(parseBytes(locked)).rejects.toMatchObject({ code: "document_encrypted" });

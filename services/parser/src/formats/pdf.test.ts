@@ -66,6 +66,27 @@ describe("PDF", () => {
     expect((await parse(file)).children).toMatchObject([{ fileName: "inner.txt", bytes: Buffer.from("inner text") }]);
   });
 
+  test("a page that is drawn and can't be is unreadable, not blank", async () => {
+    const pdf = (...objects: string[]) =>
+      Buffer.from(
+        [
+          "%PDF-1.4",
+          "1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj",
+          "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj",
+          "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</XObject<</I 5 0 R>>>>>>endobj",
+          "4 0 obj<</Length 33>>stream\nq 600 0 0 800 0 0 cm /I Do Q     \nendstream endobj",
+          ...objects,
+          "trailer<</Root 1 0 R/Size 7>>\n%%EOF",
+        ].join("\n"),
+      );
+    const broken = "5 0 obj<</Not/AStream>>endobj";
+    const picture =
+      "6 0 obj<</Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8/Length 1>>stream\nx\nendstream endobj";
+    await expect(parse(pdf(broken))).rejects.toMatchObject({ code: "document_corrupt" });
+    await expect(parse(pdf(broken, picture))).rejects.toMatchObject({ code: "ocr_required" });
+    await expect(parse(pdf(picture.replace("6", "5")))).rejects.toMatchObject({ code: "ocr_required" });
+  });
+
   test("only pictures, nothing at all, and damage have codes", async () => {
     await expect(parse(await draw([(d) => d.image(pixel, 0, 0)]))).rejects.toMatchObject({ code: "ocr_required" });
     await expect(parse(await draw([() => {}]))).rejects.toMatchObject({ code: "document_empty" });

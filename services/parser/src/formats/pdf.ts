@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { SluiceError } from "@sluice/contracts";
 import { PdfDocument } from "../reading/pdf-document.js";
 import type { Format, Limits, Output } from "./format.js";
@@ -9,7 +8,7 @@ export const pdf: Format = {
   mediaTypes: ["application/pdf"],
   aliases: ["application/x-pdf", "application/acrobat"],
   async parse(source, out, limits) {
-    const document = await PdfDocument.open(new Uint8Array(await readFile(source.path)));
+    const document = await PdfDocument.open(source.path);
     try {
       if (document.pages > limits.maxPages) throw new SluiceError("limit_pages");
       out.header({ title: await document.title() });
@@ -26,10 +25,10 @@ export const pdf: Format = {
 
 /** One page at a time: its text is handed on before the next is read. */
 async function pages(document: PdfDocument, out: Output, limits: Limits): Promise<void> {
-  const count = { text: 0, image: 0, unreadable: 0 };
+  const count = { text: 0, image: 0, blank: 0, unreadable: 0 };
   for (let number = 1; number <= Math.min(document.pages, limits.maxPages); number += 1) {
     const page = await readPage(document, number);
-    if (page.kind !== "blank") count[page.kind] += 1;
+    count[page.kind] += 1;
     if (page.kind === "image") out.warn("page_needs_ocr", number);
     if (page.kind === "unreadable") out.warn("page_unreadable", number);
     await out.page(page.kind);
@@ -37,7 +36,9 @@ async function pages(document: PdfDocument, out: Output, limits: Limits): Promis
   }
   if (count.text > 0) return;
   if (count.image > 0) throw new SluiceError("ocr_required");
-  if (count.unreadable > 0) throw new SluiceError("document_corrupt");
+  if (count.unreadable === 0) return;
+  // Another reader may be able to draw what pdf.js can't.
+  throw new SluiceError((await document.hasPictures()) ? "ocr_required" : "document_corrupt");
 }
 
 /** A damaged page does not take the others with it. */
@@ -48,7 +49,7 @@ async function readPage(
   try {
     const text = await document.text(number);
     if (/[^\s\p{C}]/u.test(text)) return { kind: "text", text };
-    return { kind: (await document.isDrawn(number)) ? "image" : "blank", text: "" };
+    return { kind: await document.look(number), text: "" };
   } catch {
     return { kind: "unreadable", text: "" };
   }

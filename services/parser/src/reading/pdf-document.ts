@@ -1,3 +1,4 @@
+import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { SluiceError } from "@sluice/contracts";
@@ -19,35 +20,34 @@ const imageOperators = new Set<number>([
 ]);
 /** A page with this many drawn shapes and no text is writing turned into outlines, or a chart. */
 const manyShapes = 60;
+/** Larger files are not opened a second time. */
+const maxCheckedBytes = 64 * 1024 * 1024;
+
+interface Opened {
+  parser: PDFParse;
+  document: PDFDocumentProxy;
+}
 
 /** A PDF opened with pdf-parse, page by page. */
 export class PdfDocument {
+  readonly #path: string;
   readonly #parser: PDFParse;
   readonly #document: PDFDocumentProxy;
+  #strict: Promise<Opened | null> | undefined;
 
-  private constructor(parser: PDFParse, document: PDFDocumentProxy) {
+  private constructor(path: string, { parser, document }: Opened) {
+    this.#path = path;
     this.#parser = parser;
     this.#document = document;
   }
 
   /** Fails with `document_encrypted` where the empty password does not open it. */
-  static async open(data: Uint8Array): Promise<PdfDocument> {
-    const parser = new PDFParse({
-      data,
-      verbosity: VerbosityLevel.ERRORS,
-      isEvalSupported: false,
-      useSystemFonts: false,
-      disableFontFace: true,
-      cMapUrl: `${join(assets, "cmaps")}/`,
-      cMapPacked: true,
-      standardFontDataUrl: `${join(assets, "standard_fonts")}/`,
-      wasmUrl: `${join(assets, "wasm")}/`,
-    });
-    // pdf-parse keeps pdf.js's document to itself; images, form fields and attachments are only found there.
-    const inner = parser as unknown as { load(): Promise<PDFDocumentProxy> };
+  static async open(path: string): Promise<PdfDocument> {
     try {
-      return new PdfDocument(parser, await inner.load());
+      return new PdfDocument(path, await load(path, false));
     } catch (error) {
+      // The disk's trouble is not the document's.
+      if (error instanceof Error && "syscall" in error) throw error;
       const { name = "", message = "" } = error as Partial<Error>;
       // Certificates and handlers of other makers are no damage, either.
       const isLocked = name === "PasswordException" || /encrypt/i.test(message);
@@ -74,13 +74,21 @@ export class PdfDocument {
     return [text.trimEnd(), ...notes].filter(Boolean).join("\n");
   }
 
-  /** Whether something is to be seen on a page that has no text. */
-  async isDrawn(number: number): Promise<boolean> {
-    const page = await this.#document.getPage(number);
-    const { fnArray } = await page.getOperatorList();
-    page.cleanup();
-    const shapes = fnArray.filter((operator) => operator === OPS.constructPath).length;
-    return shapes >= manyShapes || fnArray.some((operator) => imageOperators.has(operator));
+  /** What is to be seen on a page that has no text. */
+  async look(number: number): Promise<"image" | "blank" | "unreadable"> {
+    const drawn = await operators(this.#document, number);
+    const shapes = drawn.filter((operator) => operator === OPS.constructPath).length;
+    if (shapes >= manyShapes || drawn.some((operator) => imageOperators.has(operator))) return "image";
+    // pdf.js leaves out what it can't draw, unless it is told to stop there: then it draws less.
+    this.#strict ??= this.#openStrict();
+    const strict = await this.#strict;
+    if (!strict) return "blank";
+    return (await operators(strict.document, number)).length < drawn.length ? "unreadable" : "blank";
+  }
+
+  /** Whether the file has pictures; a picture's dictionary is never packed. */
+  async hasPictures(): Promise<boolean> {
+    return /\/Subtype\s*\/Image\b/.test((await readFile(this.#path)).toString("latin1"));
   }
 
   /** Files embedded in the document. */
@@ -95,8 +103,41 @@ export class PdfDocument {
   }
 
   async destroy(): Promise<void> {
+    const strict = await this.#strict;
+    await strict?.parser.destroy();
     await this.#parser.destroy();
   }
+
+  async #openStrict(): Promise<Opened | null> {
+    if ((await stat(this.#path)).size > maxCheckedBytes) return null;
+    // Files that only open with repairs tell nothing this way.
+    return load(this.#path, true).catch(() => null);
+  }
+}
+
+async function load(path: string, stopAtErrors: boolean): Promise<Opened> {
+  const parser = new PDFParse({
+    data: new Uint8Array(await readFile(path)),
+    stopAtErrors,
+    verbosity: VerbosityLevel.ERRORS,
+    isEvalSupported: false,
+    useSystemFonts: false,
+    disableFontFace: true,
+    cMapUrl: `${join(assets, "cmaps")}/`,
+    cMapPacked: true,
+    standardFontDataUrl: `${join(assets, "standard_fonts")}/`,
+    wasmUrl: `${join(assets, "wasm")}/`,
+  });
+  // pdf-parse keeps pdf.js's document to itself; images, form fields and attachments are only found there.
+  const inner = parser as unknown as { load(): Promise<PDFDocumentProxy> };
+  return { parser, document: await inner.load() };
+}
+
+async function operators(document: PDFDocumentProxy, number: number): Promise<number[]> {
+  const page = await document.getPage(number);
+  const { fnArray } = await page.getOperatorList();
+  page.cleanup();
+  return fnArray;
 }
 
 interface Annotation {

@@ -3,7 +3,7 @@ export function asWords(name: string): string {
   const words = name
     .replace(/[_.-]+/g, " ")
     .trim()
-    .replace(/([a-z\d])([A-Z][a-z])/g, (_all, before, after) => `${before} ${after.toLowerCase()}`)
-    .replace(/([a-z])([A-Z])/g, "$1 $2");
+    .replace(/(?<=[a-z\d])[A-Z](?=[a-z])/g, (letter) => ` ${letter.toLowerCase()}`)
+    .replace(/(?<=[a-z])(?=[A-Z])/g, " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
