@@ -71,6 +71,7 @@ export async function createPipeline(overrides: Record<string, string> = {}): Pr
     REDIS_URL: redis.url,
     QUEUE_PREFIX: `t${randomUUID().slice(0, 8)}`,
     PARSER_SCRATCH: scratch,
+    IN_FLIGHT_WINDOW: "64",
     DISPATCH_INTERVAL_MS: "100",
     RECONCILE_INTERVAL_MS: "200",
     RECONCILE_GRACE_MS: "500",
@@ -136,7 +137,7 @@ export async function createPipeline(overrides: Record<string, string> = {}): Pr
         fileName: "note.txt",
         ...more,
       };
-      const [answer] = await store.intake.accept(scope, [upload], 64);
+      const [answer] = await store.intake.accept(scope, [upload], Number(env.IN_FLIGHT_WINDOW));
       if (answer === undefined || !("documentId" in answer)) throw new Error(`not accepted: ${answer?.outcome}`);
       if (answer.job !== null && options.enqueue !== false) await producer.enqueue([answer.job]);
       return answer;
