@@ -1,7 +1,7 @@
 /** Tests run as compiled: what is tested is what is shipped. @type {import("jest").Config} */
 export default {
   testMatch: ["<rootDir>/{libs,services,apps}/*/dist/**/*.test.js", "<rootDir>/tests/dist/**/*.test.js"],
-  testPathIgnorePatterns: ["/node_modules/", "/containers/"],
+  testPathIgnorePatterns: ["/node_modules/"],
   modulePathIgnorePatterns: ["<rootDir>/\\.sluice"],
   transform: {},
   testEnvironment: "node",

@@ -10,6 +10,8 @@ export interface EmbeddedOptions {
   folder: string;
   /** Folder of the SQL socket; none when null. */
   socketFolder: string | null;
+  /** A PostgreSQL server in place of PGlite; `folder` then holds the objects only. */
+  postgresUrl?: string;
   port: number;
   secrets: Secrets;
   sqlIdleMs?: number;
@@ -53,6 +55,7 @@ export function createEmbeddedSupabase(options: EmbeddedOptions): Supervised {
       if (socket !== null) await rm(socket, { force: true });
       child.send({
         data: join(options.folder, "postgres"),
+        postgresUrl: options.postgresUrl,
         objects: join(options.folder, "objects"),
         port: options.port,
         publishableKey: secrets.publishableKey,

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { constants, existsSync } from "node:fs";
-import { cp, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { connectPostgres, migrationsFolder, type SqlRunner } from "@sluice/store";
@@ -22,7 +22,23 @@ export interface TestRedis {
   destroy(): Promise<void>;
 }
 
+/**
+ * Servers that the tests use in place of their own: a PostgreSQL with pgvector (each file makes its database on it) and a Redis
+ * (each file has its own key prefix). `npm run test:containers` sets them. What kills a server or flushes it is skipped by those tests.
+ */
+export const givenServers = {
+  postgresUrl: process.env.SLUICE_TEST_POSTGRES_URL,
+  redisUrl: process.env.SLUICE_TEST_REDIS_URL,
+};
+
+const cannotStop = () => {
+  throw new Error("This server is not the test's own.");
+};
+
 export async function startTestRedis(): Promise<TestRedis> {
+  if (givenServers.redisUrl !== undefined) {
+    return { url: givenServers.redisUrl, kill: cannotStop, stop: cannotStop, destroy: async () => {} };
+  }
   const folder = await mkdtemp(join(tmpdir(), "sluice-redis-"));
   const [port, password] = [await freePort(), newSecrets().redisPassword];
   const redis = await createRedis({ folder, port, password, say: () => {} });
@@ -71,7 +87,8 @@ async function templateKey(): Promise<string> {
 
 /** A migrated data folder, made once by whoever needs it first; the others wait. */
 async function template(): Promise<string> {
-  const path = join(tmpdir(), `sluice-template-${userInfo().uid}-${await templateKey()}`);
+  const prefix = `sluice-template-${userInfo().uid}-`;
+  const path = join(tmpdir(), prefix + (await templateKey()));
   if (existsSync(path)) return path;
   const lock = await takeLock(`${path}.lock`, templateMs);
   try {
@@ -88,6 +105,7 @@ async function template(): Promise<string> {
       await supabase.start();
       await supabase.destroy();
       await rename(folder, path);
+      await removeOld(prefix);
     } finally {
       await supabase.destroy();
       await rm(folder, { recursive: true, force: true });
@@ -98,12 +116,44 @@ async function template(): Promise<string> {
   }
 }
 
+/** A database of the file's own on the given server; none where tests run on PGlite. */
+async function ownDatabase(): Promise<string | undefined> {
+  if (givenServers.postgresUrl === undefined) return undefined;
+  const name = `sluice_${randomBytes(8).toString("hex")}`;
+  const server = await connectPostgres(givenServers.postgresUrl);
+  await server.exec(`create database ${name}`).finally(() => server.destroy());
+  const url = new URL(givenServers.postgresUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/** Templates of other migrations, when they are a day old. */
+async function removeOld(prefix: string): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const path = join(tmpdir(), name);
+    if (!name.startsWith(prefix) || Date.now() - (await stat(path)).mtimeMs < 86_400_000) continue;
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
 export async function startTestSupabase(options: { sqlIdleMs?: number } = {}): Promise<TestSupabase> {
-  const from = await template();
   const folder = await mkdtemp(join(tmpdir(), "sluice-supabase-"));
-  await cp(join(from, "postgres"), join(folder, "postgres"), { recursive: true, mode: constants.COPYFILE_FICLONE });
+  const postgresUrl = await ownDatabase();
+  if (postgresUrl === undefined) {
+    const from = join(await template(), "postgres");
+    await cp(from, join(folder, "postgres"), { recursive: true, mode: constants.COPYFILE_FICLONE });
+  }
   const [secrets, port] = [newSecrets(), await freePort()];
-  const supabase = createEmbeddedSupabase({ ...options, folder, socketFolder: folder, port, secrets, say: () => {} });
+  const socketFolder = postgresUrl === undefined ? folder : null;
+  const supabase = createEmbeddedSupabase({
+    ...options,
+    folder,
+    socketFolder,
+    postgresUrl,
+    port,
+    secrets,
+    say: () => {},
+  });
   const destroy = async () => {
     await supabase.destroy();
     await rm(folder, { recursive: true, force: true });
@@ -114,7 +164,7 @@ export async function startTestSupabase(options: { sqlIdleMs?: number } = {}): P
     await destroy();
     throw error;
   }
-  const url = databaseUrl(folder);
+  const url = postgresUrl ?? databaseUrl(folder);
   const withDatabase = async <T>(work: (db: SqlRunner) => Promise<T>) => {
     const db = await connectPostgres(url);
     try {

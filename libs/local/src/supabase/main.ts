@@ -38,10 +38,12 @@ async function serve(options: SupabaseOptions): Promise<void> {
   process.on("disconnect", stop);
   try {
     await mkdir(dirname(options.data), { recursive: true, mode: 0o700 });
-    // A predecessor whose stack was killed may still be closing: two on one folder would ruin it.
-    await takeLock(`${options.data}.lock`, 30_000);
-    if (!isPrepared(options.data)) await prepareElsewhere(options.data);
-    await chmod(options.data, 0o700);
+    if (options.postgresUrl === undefined) {
+      // A predecessor whose stack was killed may still be closing: two on one folder would ruin it.
+      await takeLock(`${options.data}.lock`, 30_000);
+      if (!isPrepared(options.data)) await prepareElsewhere(options.data);
+      await chmod(options.data, 0o700);
+    }
     const { serveSupabase } = await import("./serve.js");
     server = await serveSupabase(options);
     process.send?.({ ready: true });

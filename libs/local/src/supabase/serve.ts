@@ -1,17 +1,16 @@
 import { mkdir } from "node:fs/promises";
-import { vector } from "@electric-sql/pglite/vector";
 import { serve } from "@hono/node-server";
 import { applyMigrations } from "@sluice/store";
 import { App } from "@supabase/lite";
-import { PgliteConnection } from "@supabase/lite/pglite";
-import { mergeSettings } from "./merge-settings.js";
-import { shareSession } from "./session.js";
-import { createSqlSocket } from "./sql-socket.js";
+import { openPglite, openPostgres } from "./database.js";
 import { clearIncoming, createStorageAdapter, type StoredMetadata } from "./storage-adapter.js";
 
 export interface SupabaseOptions {
-  /** Folders of the database and of stored objects. */
+  /** Folder of the database, when it is PGlite. */
   data: string;
+  /** A server in its place. */
+  postgresUrl?: string;
+  /** Folder of stored objects. */
   objects: string;
   port: number;
   publishableKey: string;
@@ -29,12 +28,18 @@ const roles = `do $$ begin
   if not exists (select from pg_roles where rolname = 'service_role') then create role service_role nologin bypassrls; end if;
 end $$`;
 
-/** Opens the database, migrates it, and only then serves: functions made after the first request would not be seen. */
+/**
+ * Opens the database, migrates it, and only then serves: functions made after the first request would not be seen.
+ *
+ * What is acknowledged survives the death of this process, however it dies. It may not survive a power cut: PGlite can't have its files
+ * synced. Stored objects are.
+ */
 export async function serveSupabase(options: SupabaseOptions): Promise<{ destroy(): Promise<void> }> {
   await mkdir(options.objects, { recursive: true, mode: 0o700 });
-  const connection = new PgliteConnection({ url: options.data, pgliteOptions: { extensions: { vector } } });
+  const database = await (options.postgresUrl === undefined ? openPglite(options) : openPostgres(options.postgresUrl));
+  const { sql } = database;
   const app = new App({
-    connection,
+    connection: database.connection,
     api: { max_rows: 1_000 },
     auth: {
       enabled: true,
@@ -49,28 +54,21 @@ export async function serveSupabase(options: SupabaseOptions): Promise<{ destroy
     // Without a key nobody is anybody.
     options: { server: { admin: false, disableStudio: true } },
   });
-  const db = connection.driver;
-  await db.waitReady;
-  mergeSettings(db);
-  const session = shareSession(db);
   await clearIncoming(options.objects);
   app._storageAdapter = createStorageAdapter({
     folder: options.objects,
     async metadata(bucket, key) {
-      const { rows } = await db.query<{ metadata: StoredMetadata | null }>(
+      const [row] = await sql.query<{ metadata: StoredMetadata | null }>(
         "select metadata from storage.objects where bucket_id = $1 and name = $2",
         [bucket, key],
       );
-      return rows[0]?.metadata ?? undefined;
+      return row?.metadata ?? undefined;
     },
   });
-  await session.run(async () => {
+  await database.run(async () => {
     await app.ensureSystemSchema();
-    await db.exec(roles);
-    await applyMigrations({
-      exec: (sql) => db.exec(sql),
-      query: async <T>(sql: string, params: unknown[] = []) => (await db.query<T>(sql, params)).rows,
-    });
+    await sql.exec(roles);
+    await applyMigrations(sql);
     await app.init();
   });
 
@@ -82,34 +80,23 @@ export async function serveSupabase(options: SupabaseOptions): Promise<{ destroy
       if (!/^\/(rest|auth|storage)\/v1(\/|$)/.test(new URL(request.url).pathname))
         return new Response(null, { status: 404 });
       const peerAddress = "incoming" in env ? (env.incoming.socket.remoteAddress ?? null) : null;
-      return session.run(() => app.fetch(request, { peerAddress }));
+      return database.run(() => app.fetch(request, { peerAddress }));
     },
   });
   await new Promise<void>((listening, failed) => {
     server.once("listening", listening);
     server.once("error", failed);
   });
-  const socket =
-    options.socket === null
-      ? undefined
-      : createSqlSocket({
-          db,
-          session,
-          path: options.socket,
-          idleMs: options.sqlIdleMs,
-          onBroken: () => process.exit(1),
-        });
-  await socket?.start();
+  await database.listen();
   return {
     async destroy() {
-      await socket?.destroy();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // Requests under way are answered; idle connections would keep the server open for ever.
       if ("closeIdleConnections" in server) server.closeIdleConnections();
       const patience = setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), 3_000);
       await closed;
       clearTimeout(patience);
-      await db.close();
+      await database.destroy();
     },
   };
 }
