@@ -10,7 +10,7 @@ const running: StartedTestContainer[] = [];
 // biome-ignore lint/style/noDefaultExport: Jest takes its global set-up so
 export default async function setup(): Promise<void> {
   await getContainerRuntimeClient().catch(() => {
-    console.error("\nnpm run test:containers needs a Docker engine, and none was found. Nothing was tested.\n");
+    process.stderr.write("\nnpm run test:containers needs a Docker engine, and none was found. Nothing was tested.\n");
     process.exit(1);
   });
   const [postgres, redis] = await Promise.all([
