@@ -39,6 +39,8 @@ export function createRpc(options: StoreOptions): Rpc {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     // supabase-js wants a WebSocket on Node 20 even where Realtime is not used.
     realtime: { transport: WebSocket as never },
+    // Node's fetch keeps a whole body in memory while it may have to send it again elsewhere. Supabase redirects nothing.
+    global: { fetch: (input, init) => fetch(input, { ...init, redirect: "error" }) },
   });
   const { url, secretKey } = options;
   return {

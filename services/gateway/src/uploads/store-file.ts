@@ -71,7 +71,8 @@ export async function storeFile(
   }
 
   const objectPath = `${target.organizationId}/${randomUUID()}`;
-  const body = Readable.from(measured(), { objectMode: false, highWaterMark: 256 * 1024 });
+  // Counted in chunks: as a web stream, a byte stream would be, and hold as many chunks as it should hold bytes.
+  const body = Readable.from(measured(), { highWaterMark: 4 });
   // Its errors are ours to report; without a listener one that comes late would end the process.
   body.on("error", () => {});
   try {
