@@ -1,7 +1,7 @@
 import { SluiceError } from "@sluice/contracts";
 import { bytesEncoding, decode } from "../reading/encoding.js";
 import { WordReader } from "../reading/word-reader.js";
-import { headingStyles, one } from "../reading/word-styles.js";
+import { headingStyles } from "../reading/word-styles.js";
 import { readXml, xmlEncoding } from "../reading/xml.js";
 import { Zip, type ZipMember } from "../reading/zip.js";
 import type { Format } from "./format.js";
@@ -32,7 +32,7 @@ export const docx: Format = {
         body,
         ...parts(zip, "footnotes", "endnotes", "comments", "footer"),
       ]) {
-        await readXml(one(await xml(member)), reader, limits.maxDepth);
+        await readXml([await xml(member)], reader, limits.maxDepth);
         for (const section of reader.take()) {
           // The same header for first, even and odd pages is one header.
           if (member !== body && seen.has(section.text)) continue;

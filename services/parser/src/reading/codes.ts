@@ -17,7 +17,7 @@ const systems: Record<string, string> = {
 };
 
 /** A system as URI: known ones by name, OIDs as `urn:oid:`. */
-export function systemUri(system: string): string {
+function systemUri(system: string): string {
   const bare = system.replace(/^urn:oid:/, "");
   return systems[bare] ?? systems[bare.toUpperCase()] ?? oidUri(bare);
 }

@@ -59,7 +59,7 @@ function isKnown(label: string): boolean {
 }
 
 /** A decoder for one stream of bytes; the byte order mark is dropped, what can't be decoded becomes U+FFFD. */
-export function decoder(encoding: string): { write(bytes: Uint8Array): string; end(): string } {
+function decoder(encoding: string): { write(bytes: Uint8Array): string; end(): string } {
   const native = new TextDecoder(encoding);
   if (native.encoding !== "windows-1252") {
     return { write: (bytes) => native.decode(bytes, { stream: true }), end: () => native.decode() };

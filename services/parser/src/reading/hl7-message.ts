@@ -7,7 +7,7 @@ export interface Segment {
   fields: string[];
 }
 
-export interface Delimiters {
+interface Delimiters {
   field: string;
   component: string;
   repetition: string;

@@ -15,7 +15,7 @@ export async function headingStyles(xml: string, maxDepth: number): Promise<Map<
     text() {},
     close() {},
   };
-  await readXml(one(xml), handler, maxDepth);
+  await readXml([xml], handler, maxDepth);
   const levels = new Map<string, number>();
   // Styles inherit from styles that may come later.
   for (let pass = 0; pass < 4; pass += 1) {
@@ -32,8 +32,4 @@ export function headingLevel(name: string): number | undefined {
   const level = /^heading ?([1-9])$/i.exec(name)?.[1];
   if (level) return Number(level);
   return /^title$/i.test(name) ? 1 : undefined;
-}
-
-export async function* one(text: string): AsyncGenerator<string> {
-  yield text;
 }

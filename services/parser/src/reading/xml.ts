@@ -23,7 +23,11 @@ function local(name: string): string {
  * Reads XML as a stream. Entities beyond XML's own five are never expanded, and a document that declares some is refused, as
  * its text would not be what its author wrote; one that ends early, or closes elements in another order, is damaged.
  */
-export async function readXml(pieces: AsyncIterable<string>, handler: XmlHandler, maxDepth: number): Promise<void> {
+export async function readXml(
+  pieces: AsyncIterable<string> | Iterable<string>,
+  handler: XmlHandler,
+  maxDepth: number,
+): Promise<void> {
   let [depth, elements, openedAt] = [0, 0, -1];
   let ended = false;
   const parser = new Parser(
