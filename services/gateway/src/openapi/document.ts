@@ -13,7 +13,7 @@ function codesOf(operation: Operation): ErrorCode[] {
   if (operation.scope !== null)
     codes.push("unauthenticated", "forbidden", "organization_ambiguous", "database_unavailable");
   if (operation.path.includes("{id}")) codes.push("not_found");
-  if (operation.query !== undefined || operation.body !== undefined) codes.push("request_invalid");
+  if (operation.query !== undefined || operation.multipart === true) codes.push("request_invalid");
   if (operation.method === "post" && operation.multipart !== true) {
     codes.push("json_malformed", "body_too_large", "content_type_unsupported", "request_invalid");
   }

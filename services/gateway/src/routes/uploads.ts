@@ -1,13 +1,9 @@
-import { Receipt, UploadAnswer } from "@sluice/contracts";
-import { z } from "zod";
+import { UploadAnswer } from "@sluice/contracts";
 import type { GatewayContext } from "../context.js";
 import { type Operation, operation } from "../http/operation.js";
 import { problemHeaders, problemOf } from "../http/problems.js";
 import { acceptFiles } from "../uploads/accept.js";
 import { receiveUpload } from "../uploads/receive.js";
-
-/** The answer when no file was taken: the first file's problem, with all receipts. */
-export const UploadRefusal = z.object({ documents: z.array(Receipt) });
 
 /** Taking documents in. */
 export function uploadOperations(context: GatewayContext): Operation[] {
