@@ -24,7 +24,7 @@ export interface Batcher {
 
 /**
  * Gathers the texts of all documents in hand into requests as large as the provider takes. A request leaves when it is full or
- * when nothing was added for `lingerMs`; at most `concurrency` are under way. A request that fails rejects the texts in it.
+ * its oldest text has waited for `lingerMs`; at most `concurrency` are under way. A request that fails rejects the texts in it.
  */
 export function createBatcher(
   provider: EmbeddingProvider,
@@ -33,6 +33,8 @@ export function createBatcher(
   const queue: Waiting[] = [];
   const stop = new AbortController();
   let underWay = 0;
+  /** The oldest text has waited long enough. */
+  let due = false;
   let timer: NodeJS.Timeout | undefined;
 
   function take(): Waiting[] {
@@ -75,19 +77,28 @@ export function createBatcher(
     }
   }
 
-  function pump(force: boolean): void {
-    clearTimeout(timer);
+  function pump(): void {
     const full = () =>
       queue.length >= provider.limits.inputs ||
       queue.reduce((sum, each) => sum + each.tokens, 0) >= provider.limits.tokens;
-    while (underWay < options.concurrency && queue.length > 0 && (force || full())) {
+    while (underWay < options.concurrency && queue.length > 0 && (due || full())) {
       underWay += 1;
       send(take()).finally(() => {
         underWay -= 1;
-        pump(false);
+        pump();
       });
     }
-    if (queue.length > 0) timer = setTimeout(() => pump(true), options.lingerMs);
+    if (queue.length > 0 && !due) {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        due = true;
+        pump();
+      }, options.lingerMs);
+    } else if (queue.length === 0) {
+      due = false;
+      clearTimeout(timer);
+      timer = undefined;
+    }
   }
 
   return {
@@ -96,7 +107,7 @@ export function createBatcher(
         ({ text, tokens }) =>
           new Promise<Float32Array>((resolve, reject) => queue.push({ text, tokens, resolve, reject })),
       );
-      pump(false);
+      pump();
       return Promise.all(all);
     },
     destroy() {

@@ -28,7 +28,8 @@ function retryAfterMs(headers: Headers | undefined): number | undefined {
 
 function classify(error: unknown): SluiceError {
   // An answer that is no JSON. Whatever else is not the API's own error happened on the way, a body that broke off included.
-  if (error instanceof SyntaxError) return new SluiceError("embedding_response_invalid", { cause: error });
+  if ((error as Error | undefined)?.name === "SyntaxError")
+    return new SluiceError("embedding_response_invalid", { cause: error });
   if (!(error instanceof OpenAI.APIError) || error.status === undefined)
     return new SluiceError("embedding_unavailable", { cause: error });
   const wait = retryAfterMs(error.headers);
@@ -57,7 +58,8 @@ function check(answer: OpenAI.CreateEmbeddingResponse, inputs: number, dimension
     new SluiceError("embedding_response_invalid", { cause: Object.assign(new Error("unusable vectors"), { code }) });
   if (!Array.isArray(answer?.data)) throw invalid("SHAPE");
   const vectors = new Array<Float32Array | undefined>(inputs);
-  for (const { index, embedding } of answer.data) {
+  for (const item of answer.data as (OpenAI.Embedding | null)[]) {
+    const { index, embedding } = item ?? { index: -1, embedding: null };
     if (vectors[index] !== undefined || index < 0 || index >= inputs) throw invalid("INDEX");
     const vector = decode(embedding);
     if (vector?.length !== dimensions) throw invalid("DIMENSIONS");

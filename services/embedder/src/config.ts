@@ -13,13 +13,13 @@ export const embedderConfig = {
   embedding: embeddingConfig,
   concurrency: variable(
     "EMBEDDER_CONCURRENCY",
-    positive(16),
+    positive(32),
     "Documents an embedder works on at once; their chunks share requests.",
   ),
   requests: variable("EMBEDDER_REQUESTS", positive(4), "Requests to the provider under way at once."),
   lingerMs: variable(
     "EMBEDDER_LINGER_MS",
-    positive(5),
-    "How long a request that is not full waits for more chunks; milliseconds.",
+    positive(200),
+    "How long a chunk waits for others to fill its request, where the provider is asked over the network; milliseconds.",
   ),
 };

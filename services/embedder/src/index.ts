@@ -15,7 +15,8 @@ export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: S
   const provider = createEmbeddingProvider(config.embedding);
   const { model } = provider;
   const batcher = createBatcher(provider, {
-    lingerMs: config.lingerMs,
+    // What is computed here costs nothing by the request.
+    lingerMs: model.provider === "local" ? 0 : config.lingerMs,
     concurrency: config.requests,
     onRequest({ inputs, tokens, error }) {
       const outcome = error === undefined ? "ok" : toSluiceError(error).code;
