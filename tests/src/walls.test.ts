@@ -277,12 +277,23 @@ describe("an outsider", () => {
     }
   });
 
+  it("can open no bucket and make none", async () => {
+    for (const [who, { storage }] of intruders) {
+      expect({ who, buckets: (await storage.listBuckets()).data ?? [] }).toEqual({ who, buckets: [] });
+      expect((await storage.createBucket(randomUUID(), { public: true })).error).not.toBeNull();
+      expect((await storage.updateBucket("originals", { public: true })).error).not.toBeNull();
+    }
+    expect(await supabase.query("select id, public from storage.buckets")).toEqual([
+      { id: "originals", public: false },
+    ]);
+  });
+
   it("is refused every function", async () => {
     for (const [who, intruder] of intruders) {
       for (const { name, args, types } of await functions()) {
         const values = types.map((_, i) => [args[i], null]);
         const { data, error } = await intruder.rpc(name, Object.fromEntries(values));
-        expect({ who, name, data, refused: error !== null }).toEqual({ who, name, data: null, refused: true });
+        expect({ who, name, data, code: error?.code }).toEqual({ who, name, data: null, code: "42501" });
       }
     }
     const rows = await supabase.query("select 1 from sluice.organizations where name is null");

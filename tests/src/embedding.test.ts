@@ -1,0 +1,342 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import { createEmbeddingProvider, embeddingConfig } from "@sluice/embeddings";
+import { readConfig, type Service } from "@sluice/runtime";
+import { type Scope, vectorText } from "@sluice/store";
+import { settled, until } from "./support/checks.js";
+import {
+  answer,
+  base64,
+  dimensions,
+  type EmbeddingServer,
+  embeddings,
+  startEmbeddingServer,
+  vectorOf,
+} from "./support/embedding-server.js";
+import { createPipeline, type Pipeline } from "./support/pipeline.js";
+
+let server: EmbeddingServer;
+beforeAll(async () => {
+  server = await startEmbeddingServer();
+});
+afterEach(() => server.behave(null));
+afterAll(() => server?.destroy());
+
+const environment = () => ({
+  EMBEDDING_PROVIDER: "openai",
+  OPENAI_BASE_URL: server.url,
+  OPENAI_API_KEY: "test-key",
+  EMBEDDING_MODEL: "meaning",
+  EMBEDDING_DIMENSIONS: String(dimensions),
+});
+
+describe("the openai provider", () => {
+  const provider = (more: Record<string, string> = {}) =>
+    createEmbeddingProvider(readConfig(embeddingConfig, { ...environment(), ...more }));
+  const code = (more: Record<string, string> = {}, texts = ["heart", "lung"]) =>
+    provider(more)
+      .embed(texts)
+      .then(
+        () => "ok",
+        (error: { code?: string }) => error.code ?? String(error),
+      );
+
+  it("asks as the protocol has it, and reads vectors in base64", async () => {
+    const { vectors, tokens } = await provider().embed(["heart", "lung"]);
+    expect(vectors).toEqual([Float32Array.from(vectorOf("heart")), Float32Array.from(vectorOf("lung"))]);
+    expect(tokens).toBe(7);
+    expect(server.asked.at(-1)).toEqual({
+      input: ["heart", "lung"],
+      dimensions,
+      encoding: "base64",
+      authorization: "Bearer test-key",
+    });
+  });
+
+  it("reads vectors in numbers from a server that knows nothing else", async () => {
+    server.behave((asked, response) => answer(response, embeddings({ ...asked, encoding: "float" })));
+    expect((await provider().embed(["kidney"])).vectors).toEqual([Float32Array.from(vectorOf("kidney"))]);
+  });
+
+  it("does not ask for dimensions where it is told not to", async () => {
+    await provider({ EMBEDDING_SEND_DIMENSIONS: "false" }).embed(["skin"]);
+    expect(server.asked.at(-1)).toMatchObject({ dimensions: undefined });
+  });
+
+  it("puts vectors that come in another order in theirs", async () => {
+    server.behave((asked, response) =>
+      answer(
+        response,
+        embeddings(asked, (items) => items.reverse()),
+      ),
+    );
+    const texts = ["heart", "lung", "kidney"];
+    expect((await provider().embed(texts)).vectors).toEqual(texts.map((text) => Float32Array.from(vectorOf(text))));
+  });
+
+  it.each([
+    ["seconds", { "retry-after": "7" }, 7_000],
+    ["milliseconds", { "retry-after-ms": "1500", "retry-after": "9" }, 1_500],
+    ["nothing", {}, undefined],
+  ])("takes 429 for a rate limit, and waits as long as is said in %s", async (_, headers, retryAfterMs) => {
+    server.behave((_asked, response) => answer(response, { error: { message: "slow down" } }, 429, headers as never));
+    await expect(provider().embed(["a"])).rejects.toMatchObject({ code: "embedding_rate_limited", retryAfterMs });
+  });
+
+  it.each([
+    [401, "embedding_unauthorized"],
+    [403, "embedding_unauthorized"],
+    [400, "embedding_input_refused"],
+    [413, "embedding_input_refused"],
+    [404, "embedding_unavailable"],
+    [500, "embedding_unavailable"],
+    [503, "embedding_unavailable"],
+  ])("takes %d for %s", async (status, expected) => {
+    server.behave((_, response) => answer(response, { error: { message: "no" } }, status));
+    expect(await code()).toBe(expected);
+    expect(server.asked.at(-1)?.input).toEqual(["heart", "lung"]);
+  });
+
+  it("takes an outage on the way for one: nobody there, a hang before or within the answer, a connection that is cut", async () => {
+    expect(await code({ OPENAI_BASE_URL: "http://127.0.0.1:1/v1" })).toBe("embedding_unavailable");
+    const impatient = { EMBEDDING_TIMEOUT_MS: "300" };
+    server.behave(() => true);
+    expect(await code(impatient)).toBe("embedding_unavailable");
+    const half = (response: import("node:http").ServerResponse) => {
+      response.writeHead(200, { "content-type": "application/json", "content-length": "1000" });
+      response.write('{"object":"list","data":[');
+    };
+    server.behave((_, response) => {
+      half(response);
+      return true;
+    });
+    expect(await code(impatient)).toBe("embedding_unavailable");
+    server.behave((_, response) => {
+      half(response);
+      setTimeout(() => response.destroy(), 20);
+      return true;
+    });
+    expect(await code()).toBe("embedding_unavailable");
+    server.behave((_, response) => {
+      response.destroy();
+      return true;
+    });
+    expect(await code()).toBe("embedding_unavailable");
+  });
+
+  const zero = new Array<number>(dimensions).fill(0);
+  const item = (embedding: unknown, index = 1) => ({ object: "embedding", index, embedding });
+  it.each<[string, (items: unknown[]) => unknown]>([
+    ["too few vectors", (items) => items.slice(0, 1)],
+    ["too many vectors", (items) => [...items, item(base64(vectorOf("x")), 2)]],
+    ["an index twice", (items) => [items[0], items[0]]],
+    ["an index out of range", (items) => [items[0], item(base64(vectorOf("x")), 9)]],
+    ["a vector that is not all numbers", (items) => [items[0], item(base64([...vectorOf("x").slice(1), Number.NaN]))]],
+    ["an infinite vector", (items) => [items[0], item(base64([...vectorOf("x").slice(1), Number.POSITIVE_INFINITY]))]],
+    ["a zero vector", (items) => [items[0], item(zero)]],
+    ["a vector of another length", (items) => [items[0], item(vectorOf("x").slice(1))]],
+    ["bytes that are no floats", (items) => [items[0], item("AAA=")]],
+    ["no vector", (items) => [items[0], item(null)]],
+    ["nothing in a place", (items) => [items[0], null]],
+    ["no list", () => "none"],
+  ])("finds an answer of no use: %s", async (_, change) => {
+    server.behave((asked, response) => answer(response, embeddings(asked, change as never)));
+    expect(await code()).toBe("embedding_response_invalid");
+  });
+
+  it("finds an answer of no use that is not JSON", async () => {
+    server.behave((_, response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end("<html>sign in</html>");
+      return true;
+    });
+    expect(await code()).toBe("embedding_response_invalid");
+  });
+});
+
+describe("in the pipeline", () => {
+  let pipeline: Pipeline;
+  let embedder: Service;
+  beforeAll(async () => {
+    pipeline = await createPipeline({ ...environment(), EMBEDDING_TIMEOUT_MS: "1000", SHUTDOWN_GRACE_MS: "100" });
+    await pipeline.start("parser", "chunker", "supervisor");
+    [embedder] = (await pipeline.start("embedder")) as [Service];
+  });
+  afterAll(() => pipeline?.destroy());
+
+  const model = `openai/meaning/${dimensions}`;
+  const search = async (scope: Scope, query: string, by = model) => {
+    const found = await pipeline.store.reading.search(
+      scope,
+      { query, mode: "semantic", k: 5, filter: {} },
+      { vector: vectorText(vectorOf(query)), model: by, queryHash: "h" },
+    );
+    return found.outcome === "ok" ? found.hits.map((hit) => hit.document.id) : found;
+  };
+  const waiting = (scope: Scope, code: string) =>
+    until(async () => {
+      const { items } = await pipeline.store.reading.documents(scope, {}, null, 200);
+      return items.length > 0 && items.every((each) => each.waitingFor === code) && items;
+    });
+  /** Lets what waits for somebody else try now. */
+  const hurry = (scope: Scope) =>
+    pipeline.supabase.query(
+      "update sluice.ingestions set dispatch_after = now() where organization_id = $1 and dispatched_at is null and next_queue is not null",
+      [scope.organizationId],
+    );
+  const vectorized = async (scope: Scope, documents: number) => {
+    await until(async () => {
+      await hurry(scope);
+      return (await pipeline.store.supervision.ledger(scope.organizationId)).inFlight === 0;
+    });
+    expect(await pipeline.store.supervision.ledger(scope.organizationId)).toMatchObject({
+      vectorized: documents,
+      failed: 0,
+      imbalance: 0,
+    });
+  };
+
+  it("finds by meaning", async () => {
+    const scope = await pipeline.organization();
+    const heart = await pipeline.submit(scope, "Coronary angiography without findings.");
+    const lung = await pipeline.submit(scope, "Pulmonary function is normal.");
+    await settled(pipeline, scope);
+    expect(((await search(scope, "heart")) as string[])[0]).toBe(heart.documentId);
+    expect(((await search(scope, "breath")) as string[])[0]).toBe(lung.documentId);
+    const [usage] = await pipeline.supabase.query(
+      "select sum(inputs)::integer as inputs, min(model) as model from sluice.usage_events where organization_id = $1",
+      [scope.organizationId],
+    );
+    expect(usage).toEqual({ inputs: 2, model: "meaning" });
+  });
+
+  it.each([
+    ["refuses the key", 401, "embedding_unauthorized"],
+    ["limits the rate", 429, "embedding_rate_limited"],
+    ["is broken", 500, "embedding_unavailable"],
+  ])("waits while the provider %s, which costs no attempt, and goes on when it is well", async (_, status, code) => {
+    const scope = await pipeline.organization();
+    server.behave((__, response) =>
+      answer(response, { error: { message: "no" } }, status, { "retry-after-ms": "100" }),
+    );
+    const { documentId } = await pipeline.submit(scope, `Renal function while it answers ${status}.`);
+    await waiting(scope, code);
+    const tries = server.asked.length + 6;
+    await until(async () => {
+      await hurry(scope);
+      return server.asked.length >= tries;
+    });
+    server.behave(null);
+    await vectorized(scope, 1);
+    const events = await pipeline.store.reading.events(scope, documentId, 0, 100);
+    expect(events.filter((event) => event.kind === "waiting")).toHaveLength(1);
+    expect(events.filter((event) => ["retrying", "failed", "requeued"].includes(event.kind))).toEqual([]);
+    expect(events.at(-1)).toMatchObject({ kind: "advanced", status: "vectorized", attempt: 1 });
+  });
+
+  it("makes a dead letter of the one document whose text the provider refuses, and of no other", async () => {
+    const scope = await pipeline.organization();
+    server.behave((asked, response) =>
+      asked.input.some((text) => text.includes("poison"))
+        ? answer(response, { error: { message: "input refused" } }, 400)
+        : undefined,
+    );
+    const { documentId } = await pipeline.submit(scope, "This text is poison.");
+    for (let i = 0; i < 8; i++) await pipeline.submit(scope, `Harmless ${i}.`);
+    await settled(pipeline, scope);
+    const ledger = await pipeline.store.supervision.ledger(scope.organizationId);
+    expect(ledger).toMatchObject({ vectorized: 8, failed: 1, imbalance: 0 });
+    expect((await pipeline.store.reading.deadLetters(scope, {}, null, 10)).items).toEqual([
+      expect.objectContaining({ documentId, stage: "embed", code: "embedding_input_refused", attempts: 1 }),
+    ]);
+  });
+
+  it("counts an answer of no use as an attempt, and tries again", async () => {
+    const scope = await pipeline.organization();
+    let bad = 1;
+    server.behave((asked, response) =>
+      bad-- > 0
+        ? answer(
+            response,
+            embeddings(asked, (items) => items.slice(1)),
+          )
+        : undefined,
+    );
+    const { documentId } = await pipeline.submit(scope, "Dialysis twice a week.");
+    await vectorized(scope, 1);
+    const events = await pipeline.store.reading.events(scope, documentId, 0, 100);
+    expect(events).toContainEqual(expect.objectContaining({ kind: "retrying", code: "embedding_response_invalid" }));
+  });
+
+  it("needs far fewer requests than there are documents when many wait", async () => {
+    const scope = await pipeline.organization();
+    await pipeline.stop(embedder);
+    const documents = 100;
+    await pipeline.supabase.query("update sluice.organizations set in_flight_window = 200 where id = $1", [
+      scope.organizationId,
+    ]);
+    for (let i = 0; i < documents; i++) await pipeline.submit(scope, `Short note ${i}: eczema on the left arm.`);
+    await until(async () => {
+      const [row] = await pipeline.supabase.query<{ n: number }>(
+        "select count(*)::integer as n from sluice.ingestions where organization_id = $1 and status = 'chunked'",
+        [scope.organizationId],
+      );
+      return row?.n === documents;
+    });
+    const before = server.asked.length;
+    // A provider takes its time; meanwhile more comes together.
+    server.behave((asked, response) => {
+      setTimeout(() => answer(response, embeddings(asked)), 100);
+      return true;
+    });
+    [embedder] = (await pipeline.start("embedder")) as [Service];
+    await vectorized(scope, documents);
+    const requests = server.asked.slice(before);
+    expect(requests.flatMap((asked) => asked.input)).toHaveLength(documents);
+    expect(requests.length).toBeLessThan(documents / 2);
+  });
+
+  it("hands back what waits for an answer when it is stopped", async () => {
+    const scope = await pipeline.organization();
+    server.behave(() => true);
+    const before = server.asked.length;
+    const { documentId } = await pipeline.submit(scope, "Stopped meanwhile, a rash.");
+    await until(async () => server.asked.length > before);
+    await pipeline.stop(embedder);
+    server.behave(null);
+    const events = await pipeline.store.reading.events(scope, documentId, 0, 100);
+    expect(events.at(-1)?.kind).toMatch(/handed_back|waiting/);
+    [embedder] = (await pipeline.start("embedder")) as [Service];
+    await vectorized(scope, 1);
+  });
+
+  it("indexes nothing by halves when another model is configured: it waits for the active one", async () => {
+    const scope = await pipeline.organization();
+    const first = await pipeline.submit(scope, "Heart sounds normal.");
+    await settled(pipeline, scope);
+    await pipeline.stop(embedder);
+    const own = pipeline.env.EMBEDDING_MODEL;
+    pipeline.env.EMBEDDING_MODEL = "another";
+    const [other] = (await pipeline.start("embedder")) as [Service];
+    pipeline.env.EMBEDDING_MODEL = own ?? "";
+    const second = await pipeline.submit(scope, "Cardiac output normal.");
+    await until(async () => {
+      const { waitingFor } = await pipeline.store.reading.document(scope, second.documentId);
+      return waitingFor === "embedding_model_inactive";
+    });
+    const models = () =>
+      pipeline.supabase.query("select distinct model from sluice.embeddings where organization_id = $1", [
+        scope.organizationId,
+      ]);
+    expect(await models()).toEqual([{ model }]);
+    expect(await search(scope, "heart", `openai/another/${dimensions}`)).toEqual({
+      outcome: "model_inactive",
+      activeModel: model,
+    });
+    expect(await search(scope, "heart")).toEqual([first.documentId]);
+    await pipeline.stop(other);
+    [embedder] = (await pipeline.start("embedder")) as [Service];
+    await vectorized(scope, 2);
+    expect(await models()).toEqual([{ model }]);
+    expect(((await search(scope, "heart")) as string[]).sort()).toEqual([first.documentId, second.documentId].sort());
+  });
+});
