@@ -49,9 +49,11 @@ export function createSectionSplitter({ maxTokens }: SplitOptions): SectionSplit
     const chunks: Chunk[] = [];
     let from = 0;
     for (const text of pieces) {
+      // Nothing but white space is nothing to find.
+      if (text === "") continue;
       // The splitter trims, but every piece is a stretch of the text, in order.
       const start = section.text.indexOf(text, from);
-      if (text === "" || start < 0) throw new Error("a piece is not a stretch of its section");
+      if (start < 0) throw new Error("a piece is not a stretch of its section");
       from = start + text.length;
       // The section's title stands before each of its chunks, searched and embedded with them but no part of their text; the first
       // chunk usually begins with it anyway.
