@@ -11,8 +11,10 @@ export interface SqlRunner {
 /** The migrations this build ships with, in the Supabase CLI's layout: `<14-digit version>_<name>.sql`. */
 export const migrationsFolder = fileURLToPath(new URL("../../../infra/supabase/migrations", import.meta.url));
 
-// The Supabase CLI's own bookkeeping, so that either tool knows what the other has applied.
+// The Supabase CLI's own bookkeeping, so that either tool knows what the other has applied. "If not exists" does not keep two runs at
+// once from colliding; the lock, held until the statements' common transaction ends, does.
 const bookkeeping = `
+  select pg_advisory_xact_lock(hashtext('sluice migrations'));
   create schema if not exists supabase_migrations;
   create table if not exists supabase_migrations.schema_migrations (version text primary key, statements text[], name text);`;
 
