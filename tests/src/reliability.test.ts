@@ -128,7 +128,7 @@ describe("through accidents", () => {
   let redis: RawRedis;
   let workers: Service[];
   beforeAll(async () => {
-    pipeline = await createPipeline({ WORKER_LEASE_MS: "3000", SHUTDOWN_GRACE_MS: "20", SUPERVISOR_LEASE_MS: "1000" });
+    pipeline = await createPipeline({ WORKER_LEASE_MS: "5000", SHUTDOWN_GRACE_MS: "20", SUPERVISOR_LEASE_MS: "1000" });
     redis = openRawRedis(pipeline);
     workers = await pipeline.start("parser", "chunker", "embedder", "supervisor");
   });
