@@ -61,7 +61,8 @@ export class Client {
       headers,
       body,
       signal: options.signal,
-      ...(options.body === undefined ? {} : { duplex: "half" }),
+      // For a redirect fetch would keep the whole body to send it again; a body that is streamed can't be followed by one.
+      ...(options.body === undefined ? {} : { duplex: "half", redirect: "error" }),
     } as RequestInit);
     const text = await response.text();
     const value: unknown = text === "" ? {} : JSON.parse(text);

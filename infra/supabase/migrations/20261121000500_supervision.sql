@@ -187,7 +187,7 @@ declare
   v_events jsonb;
 begin
   if p_xid is null then
-    return jsonb_build_object('xid', (v_horizon::text::bigint - 1)::text, 'id', 9223372036854775807, 'events', '[]'::jsonb);
+    return jsonb_build_object('xid', (v_horizon::text::bigint - 1)::text, 'id', 9007199254740991, 'events', '[]'::jsonb);
   end if;
   select coalesce(jsonb_agg(to_jsonb(e) - 'x' order by e.x, e.id), '[]') into v_events from (
     select xid as x, xid::text as xid, id, organization_id as "organizationId", document_id as "documentId", ingestion_id as "ingestionId", batch_id as "batchId",

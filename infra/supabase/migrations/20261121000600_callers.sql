@@ -335,6 +335,12 @@ begin
   return jsonb_build_object('outcome', 'new');
 end $$;
 
+-- A request under way says so; one whose gateway died falls silent, and its key can be used again soon.
+create function public.sluice_touch_request(p_organization uuid, p_key text) returns void
+language sql security definer set search_path = sluice, extensions, pg_temp as $$
+  update idempotency_keys set created_at = now() where organization_id = p_organization and key = p_key and response is null
+$$;
+
 -- Keeps the answer; a null response gives the key back, for a request that failed and may be tried again.
 create function public.sluice_finish_request(p_organization uuid, p_key text, p_status integer, p_response jsonb) returns void
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$

@@ -49,6 +49,7 @@ export function connect(url: string, mode: "patient" | "impatient"): Redis {
     maxRetriesPerRequest: mode === "patient" ? null : 0,
     enableOfflineQueue: mode === "patient",
     connectTimeout: 5_000,
+    disconnectTimeout: 200,
     retryStrategy: (attempt) => Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)),
   });
   // Whoever uses the connection sees its failures; an "error" event without a listener would end the process.

@@ -1,4 +1,6 @@
-import type { Service, ServiceTools } from "@sluice/runtime";
+import { setTimeout as sleep } from "node:timers/promises";
+import { toSluiceError } from "@sluice/contracts";
+import { errorFields, type Service, type ServiceTools } from "@sluice/runtime";
 import { createProducer } from "./producer.js";
 import { createStageWorker, type StageWorkerOptions, type StartedWork } from "./stage-worker.js";
 
@@ -36,8 +38,18 @@ export function createStageService<T extends StartedWork>({
   let destroying: Promise<void> | undefined;
   return {
     async start() {
-      await prepare?.();
-      consumer.start();
+      while (destroying === undefined) {
+        try {
+          await prepare?.();
+          consumer.start();
+          return;
+        } catch (error) {
+          // What it needs is out: it waits like work under way does.
+          if (toSluiceError(error).kind !== "outage") throw error;
+          tools.logger.warn("service.waiting", errorFields(error));
+          await sleep(1_000);
+        }
+      }
     },
     destroy() {
       destroying ??= (async () => {

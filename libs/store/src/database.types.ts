@@ -211,6 +211,10 @@ export type Database = {
         Args: { p_limit: number };
         Returns: number;
       };
+      sluice_touch_request: {
+        Args: { p_organization: string; p_key: string };
+        Returns: undefined;
+      };
     };
     Enums: Record<never, never>;
     CompositeTypes: Record<never, never>;

@@ -95,6 +95,10 @@ export function createIntake(rpc: Rpc) {
         Begun,
       );
     },
+    /** Says that the request is still under way; without it the key is taken for a dead gateway's after `staleMs`. */
+    async touchRequest(organizationId: string, key: string): Promise<void> {
+      await rpc.call("sluice_touch_request", { p_organization: organizationId, p_key: key }, z.unknown());
+    },
     /** A null response gives the key back, for a request that failed and may be tried again. */
     async finishRequest(organizationId: string, key: string, status: number, response: unknown): Promise<void> {
       await rpc.call(

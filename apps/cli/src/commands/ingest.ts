@@ -43,7 +43,7 @@ export async function ingest(
   ];
   const name =
     options.batch ?? `ingest ${paths.map((path) => resolve(path).split("/").at(-1)).join(", ")}`.slice(0, 200);
-  const { limits } = await client.persist(() => client.config(), { tries: 3 });
+  const { limits } = await client.persist(() => client.config(), { tries: 8 });
   const journal = await openJournal(homeFolder(), { gateway: client.url, name, sources });
   try {
     if (journal.resumed)

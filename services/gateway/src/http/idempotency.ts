@@ -9,8 +9,9 @@ import type { Answer, Operation } from "./operation.js";
 
 const headerName = "Idempotency-Key";
 const wellFormed = /^[\x21-\x7e]{1,255}$/;
-/** A request that was begun this long ago and has no answer died with its gateway. */
-const staleMs = { json: 60_000, multipart: 600_000 };
+/** A request that was not heard of for this long died with its gateway; one under way is heard of more often. */
+const staleMs = 15_000;
+const touchMs = 4_000;
 
 const Kept = z.object({
   body: z.unknown(),
@@ -38,12 +39,7 @@ export async function withIdempotency(
   const fingerprint = createHash("sha256")
     .update(JSON.stringify([method, call.request.path, multipart ? null : call.raw]))
     .digest("hex");
-  const begun = await store.intake.beginRequest(
-    organizationId,
-    key,
-    fingerprint,
-    multipart ? staleMs.multipart : staleMs.json,
-  );
+  const begun = await store.intake.beginRequest(organizationId, key, fingerprint, staleMs);
   if (begun.outcome === "reused") throw new SluiceError("idempotency_key_reused");
   if (begun.outcome === "in_progress") throw new SluiceError("idempotency_in_progress", { retryAfterMs: 1_000 });
   if (begun.outcome === "replay") {
@@ -51,6 +47,7 @@ export async function withIdempotency(
     return again && { ...again, headers: { ...again.headers, "Idempotent-Replay": "true" } };
   }
 
+  const touching = setInterval(() => store.intake.touchRequest(organizationId, key).catch(() => {}), touchMs);
   const finish = (status: number, response: unknown) =>
     store.intake.finishRequest(organizationId, key, status, response).catch((error: unknown) => {
       // The request is done or undone either way; the key is free again when it has gone stale.
@@ -64,6 +61,8 @@ export async function withIdempotency(
   } catch (error) {
     await finish(0, null);
     throw error;
+  } finally {
+    clearInterval(touching);
   }
 }
 
