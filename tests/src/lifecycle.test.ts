@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { connectPostgres, type Scope } from "@sluice/store";
-import { parsed, sectionsOf, take } from "./support/by-hand.js";
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import type { Scope } from "@sluice/store";
 import { settled, until } from "./support/checks.js";
 import { createPipeline, type Pipeline } from "./support/pipeline.js";
 
@@ -67,407 +66,199 @@ const balanced = async (scope: Scope) => {
   expect(await pipeline.store.supervision.checkLedger(scope.organizationId)).toEqual([]);
 };
 
+let large: Scope;
+let small: Scope;
 beforeAll(async () => {
   pipeline = await createPipeline({ IN_FLIGHT_WINDOW: "4" });
+  [large, small] = [await pipeline.organization("large"), await pipeline.organization("small")];
+  for (let i = 0; i < 60; i++) await pipeline.submit(large, `Large ${i}.`);
+  for (let i = 0; i < 5; i++) await pipeline.submit(small, `Small ${i}.`);
+  await pipeline.start("parser", "chunker", "embedder", "supervisor");
 });
 afterAll(() => pipeline?.destroy());
 
-describe("while nobody works", () => {
-  it("drops the jobs of a document that is deleted while it waits", async () => {
-    const scope = await pipeline.organization();
-    const { documentId } = await pipeline.submit(scope, "Deleted while waiting.");
-    const { jobs } = await pipeline.store.intake.deleteDocument(scope, documentId);
-    expect(jobs).toHaveLength(1);
-    expect(await pipeline.producer.has(jobs)).toEqual([true]);
-    await pipeline.producer.remove(jobs);
-    expect(await pipeline.producer.has(jobs)).toEqual([false]);
-    await balanced(scope);
+it("lets a small organization finish before a large one that came first, and never exceeds a window", async () => {
+  let most = 0;
+  await until(async () => {
+    const rows = await sql<{ n: number }>(
+      `select count(*)::integer as n from sluice.ingestions where organization_id = any ($1)
+       and dispatched_at is not null and next_queue is not null group by organization_id`,
+      [[large.organizationId, small.organizationId]],
+    );
+    most = Math.max(most, ...rows.map((row) => row.n));
+    const { inFlight } = await pipeline.store.supervision.ledger(large.organizationId);
+    return inFlight === 0;
   });
+  await settled(pipeline, small);
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThanOrEqual(4);
+  const [order] = await sql<{ before: boolean }>(
+    `select (select max(finished_at) from sluice.ingestions where organization_id = $1)
+      < (select max(finished_at) from sluice.ingestions where organization_id = $2) as before`,
+    [small.organizationId, large.organizationId],
+  );
+  expect(order).toEqual({ before: true });
+});
 
-  it("leaves nothing of a document that is deleted while a stage is at work on it", async () => {
-    const scope = await pipeline.organization();
-    const { ingestionId, documentId } = await pipeline.submit(scope, "Deleted meanwhile.", {}, { enqueue: false });
-    const work = { organizationId: scope.organizationId, ingestionId, generation: 1 };
-    const sections = sectionsOf(["One.", "Two."]);
-    await take(pipeline, "parse", work, "worker");
-    await pipeline.store.work.putSections(work, 0, sections.slice(0, 1), []);
-    await pipeline.store.intake.deleteDocument(scope, documentId);
-    expect(await pipeline.store.work.putSections(work, 1, sections.slice(1), [])).toBe("stale");
-    expect(await pipeline.store.work.sealParse(work, "worker", parsed(2, 2))).toEqual({ outcome: "stale" });
-    expect(await pipeline.store.work.handBack([work], "worker", 0)).toBe(0);
-    expect(await sql("select 1 from sluice.sections where ingestion_id = $1", [ingestionId])).toEqual([]);
-    await balanced(scope);
-  });
-
-  it("does not dispatch what is in a paused batch, and gives back what was under way", async () => {
-    const scope = await pipeline.organization();
-    const batch = await pipeline.store.reading.createBatch(scope, "paused");
-    const early = await pipeline.submit(scope, "Before the pause.", { batchId: batch.id }, { enqueue: false });
-    expect(early.job).not.toBeNull();
-    await pipeline.store.reading.batchAction(scope, batch.id, "pause");
-    const late = await pipeline.submit(scope, "After the pause.", { batchId: batch.id }, { enqueue: false });
-    expect(late.job).toBeNull();
-    const work = { organizationId: scope.organizationId, ingestionId: early.ingestionId, generation: 1 };
-    const [begun] = await pipeline.store.work.begin("parse", [work], "worker", { leaseMs: 1_000, maxDeaths: 3 });
-    expect(begun).toEqual({ outcome: "paused" });
-    expect(await pipeline.store.supervision.dispatch(100, 64, [scope.organizationId])).toEqual([]);
-    await pipeline.store.reading.batchAction(scope, batch.id, "resume");
-    const jobs = await pipeline.store.supervision.dispatch(100, 64, [scope.organizationId]);
-    expect(jobs.map((job) => job.ingestionId).sort()).toEqual([early.ingestionId, late.ingestionId].sort());
-  });
-
-  it("cancels a batch with all that is waiting and under way, step by step, and takes the same bytes anew", async () => {
-    const scope = await pipeline.organization();
-    const batch = await pipeline.store.reading.createBatch(scope, "cancelled");
-    const more = { batchId: batch.id };
-    const busy = await pipeline.submit(scope, "Under way.", more, { enqueue: false });
-    for (const i of [1, 2, 3]) await pipeline.submit(scope, `Waiting ${i}.`, more, { enqueue: false });
-    const work = { organizationId: scope.organizationId, ingestionId: busy.ingestionId, generation: 1 };
-    await take(pipeline, "parse", work, "worker");
-    const first = await pipeline.store.reading.batchAction(scope, batch.id, "cancel", { limit: 1 });
-    expect(first).toMatchObject({ more: true, batch: { inFlight: 3 } });
-    expect(await pipeline.store.supervision.dispatch(100, 64, [scope.organizationId])).toEqual([]);
-    expect(await pipeline.store.supervision.cancelStep(100)).toBe(3);
-    expect(await pipeline.store.work.putSections(work, 0, sectionsOf(["Late."]), [])).toBe("stale");
-    expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({
-      counts: { cancelled: 4 },
-      inFlight: 0,
-      finished: 4,
-    });
-    await balanced(scope);
-    await expect(pipeline.submit(scope, "Too late.", more)).rejects.toThrow("batch_closed");
-    const anew = await pipeline.submit(scope, "Under way.", {}, { enqueue: false });
-    expect(anew).toMatchObject({ outcome: "revision", documentId: busy.documentId, keepObject: true });
-    await pipeline.store.intake.deleteDocument(scope, busy.documentId);
-  });
-
-  it("retries what failed in a batch at the stage where it failed", async () => {
-    const scope = await pipeline.organization();
-    const batch = await pipeline.store.reading.createBatch(scope, "retried");
-    const { ingestionId } = await pipeline.submit(scope, "Failed once.", { batchId: batch.id }, { enqueue: false });
-    const work = { organizationId: scope.organizationId, ingestionId, generation: 1 };
-    await take(pipeline, "parse", work, "worker");
-    await pipeline.store.work.putSections(work, 0, sectionsOf(["Failed once."]), []);
-    await pipeline.store.work.sealParse(work, "worker", parsed(1, 1, 12));
-    await take(pipeline, "chunk", work, "worker");
-    const failure = { code: "internal_error", maxAttempts: 1, delayMs: 0, durationMs: 1 };
-    expect(await pipeline.store.work.fail(work, "worker", failure)).toBe("dead");
-    expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({ counts: { failed: 1 } });
-    const retried = await pipeline.store.reading.batchAction(scope, batch.id, "retry");
-    expect(retried).toMatchObject({ more: false, batch: { counts: { parsed: 1 }, inFlight: 1 } });
-    expect((await pipeline.store.reading.deadLetters(scope, {}, null, 10)).items).toEqual([]);
-    expect(await pipeline.store.supervision.dispatch(1, 64, [scope.organizationId])).toEqual([
-      expect.objectContaining({ ingestionId, queue: "chunk", generation: 2 }),
-    ]);
-  });
-
-  it("fills windows by turns, an organization's first before anybody's second", async () => {
-    const [many, few] = [await pipeline.organization("many"), await pipeline.organization("few")];
-    const both = [many.organizationId, few.organizationId];
-    for (let i = 0; i < 12; i++) await pipeline.submit(many, `Many ${i}.`, {}, { enqueue: false });
-    for (let i = 0; i < 2; i++) await pipeline.submit(few, `Few ${i}.`, {}, { enqueue: false });
-    await sql("update sluice.ingestions set dispatched_at = null where organization_id = any ($1)", [both]);
-    const jobs = await pipeline.store.supervision.dispatch(100, 4, both);
-    const ranks = (scope: Scope) =>
-      jobs
-        .filter((job) => job.organizationId === scope.organizationId)
-        .map((job) => job.rank)
-        .sort();
-    expect({ many: ranks(many), few: ranks(few) }).toEqual({ many: [0, 1, 2, 3], few: [0, 1] });
-    expect(await pipeline.store.supervision.dispatch(100, 4, both)).toEqual([]);
-    const scarce = [await pipeline.organization(), await pipeline.organization()];
-    for (const scope of scarce)
-      for (const i of [1, 2, 3]) await pipeline.submit(scope, `Scarce ${i}.`, {}, { enqueue: false });
-    const ids = scarce.map((scope) => scope.organizationId);
-    await sql("update sluice.ingestions set dispatched_at = null where organization_id = any ($1)", [ids]);
-    const turn = await pipeline.store.supervision.dispatch(2, 4, ids);
-    expect(new Set(turn.map((job) => job.organizationId)).size).toBe(2);
-  });
-
-  it("reads events by a cursor that what is committed late never falls behind", async () => {
-    const { supervision } = pipeline.store;
-    const scope = await pipeline.organization();
-    let cursor = { ...(await supervision.eventsSince(null)), id: Number.MAX_SAFE_INTEGER };
-    const read = async () => {
-      const page = await supervision.eventsSince({ xid: cursor.xid, id: cursor.id });
-      if (page.events.length > 0) cursor = page as typeof cursor;
-      return page.events.filter((event) => event.organizationId === scope.organizationId).map((event) => event.code);
-    };
-    // What a transaction further on has written, as it is seen while earlier ones are still open.
-    const ahead = 6;
-    const write = (code: string, offset: number) =>
-      sql(
-        `insert into sluice.document_events (xid, organization_id, document_id, ingestion_id, kind, status, generation, code)
-         select (pg_current_xact_id()::text::bigint + $2)::text::xid8, $1, gen_random_uuid(), gen_random_uuid(), 'accepted', 'uploaded', 1, $3`,
-        [scope.organizationId, offset, code],
-      );
-    await write("ahead", ahead);
-    expect(await read()).toEqual([]);
-    await write("earlier, committed later", 0);
-    expect(await read()).toEqual(["earlier, committed later"]);
-    const rest = await until(async () => {
-      await write("filler", 0);
-      const codes = await read();
-      return codes.includes("ahead") && codes;
-    });
-    expect(rest.filter((code) => code === "ahead")).toHaveLength(1);
-    expect((await read()).includes("ahead")).toBe(false);
-  });
-
-  it("shows no event before its transaction is over", async () => {
-    const scope = await pipeline.organization();
-    const { xid, id } = await pipeline.store.supervision.eventsSince(null);
-    const db = await connectPostgres(pipeline.supabase.databaseUrl);
-    const seen = async () => {
-      const [row] = await db.query<{ n: number }>(
-        "select jsonb_array_length(public.sluice_events_since($1, $2, 100)->'events') as n",
-        [xid, Math.min(id, Number.MAX_SAFE_INTEGER)],
-      );
-      return row?.n;
-    };
-    try {
-      await db.exec("begin");
-      await db.query(
-        `insert into sluice.document_events (organization_id, document_id, ingestion_id, kind, status, generation)
-         values ($1, gen_random_uuid(), gen_random_uuid(), 'accepted', 'uploaded', 1)`,
-        [scope.organizationId],
-      );
-      expect(await seen()).toBe(0);
-      await db.exec("commit");
-      expect(await seen()).toBe(1);
-    } finally {
-      await db.destroy();
-    }
-  });
-
-  it("answers a repeated request with what it answered before, and knows one that is not the same", async () => {
-    const { intake } = pipeline.store;
-    const { organizationId } = await pipeline.organization();
-    const other = await pipeline.organization();
-    const begin = (fingerprint: string, staleMs = 60_000, organization = organizationId) =>
-      intake.beginRequest(organization, "key", fingerprint, staleMs);
-    expect(await begin("a")).toEqual({ outcome: "new" });
-    expect(await begin("a")).toEqual({ outcome: "in_progress" });
-    expect(await begin("b")).toEqual({ outcome: "reused" });
-    expect(await begin("b", 60_000, other.organizationId)).toEqual({ outcome: "new" });
-    // Begun and not finished within the time: its gateway died.
-    expect(await until(async () => ((await begin("a", 1)).outcome === "new" ? true : undefined))).toBe(true);
-    await intake.finishRequest(organizationId, "key", 202, { id: "x" });
-    expect(await begin("a")).toEqual({ outcome: "replay", status: 202, response: { id: "x" } });
-    expect(await begin("b")).toEqual({ outcome: "reused" });
-    await intake.finishRequest(other.organizationId, "key", 0, null);
-    expect(await begin("c", 60_000, other.organizationId)).toEqual({ outcome: "new" });
-    await sql("update sluice.idempotency_keys set created_at = now() - interval '2 days'");
-    await pipeline.store.supervision.expireRequests();
-    expect(await begin("b")).toEqual({ outcome: "new" });
-  });
-
-  it("names an ingestion whose row was deleted by SQL", async () => {
-    const scope = await pipeline.organization();
-    const { ingestionId, documentId } = await pipeline.submit(scope, "Lost by hand.", {}, { enqueue: false });
-    await sql("delete from sluice.ingestions where id = $1", [ingestionId]);
-    expect(await pipeline.store.supervision.ledger(scope.organizationId)).toMatchObject({ accepted: 1, imbalance: 1 });
-    expect(await pipeline.store.supervision.checkLedger(scope.organizationId)).toEqual([
-      expect.objectContaining({ finding: "missing", ingestionId, documentId }),
-    ]);
+it("completes a batch when it is sealed and all it was promised is final, duplicates included", async () => {
+  const scope = await pipeline.organization();
+  const batch = await pipeline.store.reading.createBatch(scope, "complete", 4);
+  const more = { batchId: batch.id };
+  await pipeline.submit(scope, "One.", more);
+  await pipeline.submit(scope, "%PDF-1.7 damaged", { ...more, mediaType: "application/pdf" });
+  expect(await pipeline.submit(scope, "One.", more)).toMatchObject({ outcome: "duplicate" });
+  await settled(pipeline, scope);
+  expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({ complete: false, duplicates: 1 });
+  const sealed = await pipeline.store.reading.batchAction(scope, batch.id, "seal");
+  expect(sealed.batch).toMatchObject({ complete: false, submitted: 3, expected: 4 });
+  await expect(pipeline.submit(scope, "Two.", more)).rejects.toThrow("batch_closed");
+  const corrected = await pipeline.store.reading.batchAction(scope, batch.id, "seal", { expected: 3 });
+  expect(corrected.batch).toMatchObject({
+    complete: true,
+    counts: { vectorized: 1, failed: 1 },
+    sealedAt: sealed.batch.sealedAt,
   });
 });
 
-describe("with all services", () => {
-  let large: Scope;
-  let small: Scope;
-  beforeAll(async () => {
-    [large, small] = [await pipeline.organization("large"), await pipeline.organization("small")];
-    for (let i = 0; i < 60; i++) await pipeline.submit(large, `Large ${i}.`);
-    for (let i = 0; i < 5; i++) await pipeline.submit(small, `Small ${i}.`);
-    await pipeline.start("parser", "chunker", "embedder", "supervisor");
+it("accepts what is found in a document into its batch, at any depth, under ids that are derived", async () => {
+  const scope = await pipeline.organization();
+  const batch = await pipeline.store.reading.createBatch(scope, "family");
+  const parent = await pipeline.submit(scope, family("parsnip"), { ...asFhir, batchId: batch.id });
+  await settled(pipeline, scope);
+  const [container, ...found] = await members(parent.documentId);
+  expect(container).toMatchObject({ status: "vectorized", chunks: 0, active: true, depth: 0 });
+  expect(found.map(({ depth, status, batch: into, active }) => ({ depth, status, into, active }))).toEqual(
+    [1, 1, 2].map((depth) => ({ depth, status: "vectorized", into: batch.id, active: true })),
+  );
+  for (const child of found) expect(child.id).toBe(child.derived);
+  expect(await visible(scope, "parsnip")).toEqual(found.map((child) => child.id).sort());
+  expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({
+    submitted: 1,
+    counts: { vectorized: 4 },
   });
+  await balanced(scope);
+});
 
-  it("lets a small organization finish before a large one that came first, and never exceeds a window", async () => {
-    let most = 0;
-    await until(async () => {
-      const rows = await sql<{ n: number }>(
-        `select count(*)::integer as n from sluice.ingestions where organization_id = any ($1)
-         and dispatched_at is not null and next_queue is not null group by organization_id`,
-        [[large.organizationId, small.organizationId]],
-      );
-      most = Math.max(most, ...rows.map((row) => row.n));
-      const { inFlight } = await pipeline.store.supervision.ledger(large.organizationId);
-      return inFlight === 0;
+it("shows the old reading with its children until the new one is whole, then exactly the new", async () => {
+  const scope = await pipeline.organization();
+  const { documentId } = await pipeline.submit(scope, family("quince"), asFhir);
+  await settled(pipeline, scope);
+  const old = await visible(scope, "quince");
+  expect(old).toHaveLength(3);
+  const { revision } = await pipeline.store.intake.reprocess(scope, documentId);
+  expect(revision).toBe(2);
+  const seen = new Set<string>();
+  const look = async () => {
+    const now = await visible(scope, "quince");
+    seen.add(now.join());
+    return now.join() !== old.join();
+  };
+  await until(look);
+  await settled(pipeline, scope);
+  await look();
+  const fresh = (await members(documentId)).filter((each) => each.active && each.depth > 0).map((each) => each.id);
+  expect(fresh).toHaveLength(3);
+  expect([...seen]).toEqual([old.join(), fresh.sort().join()]);
+  expect(await pipeline.store.reading.document(scope, documentId)).toMatchObject({ activeRevision: 2 });
+  await balanced(scope);
+});
+
+it("shows a new reading although one of its children failed", async () => {
+  const scope = await pipeline.organization();
+  const bundle = (word: string) =>
+    JSON.stringify({
+      resourceType: "Bundle",
+      entry: [binary("text/plain", `Only ${word}.`), binary("application/pdf", "%PDF-1.7 damaged")],
     });
-    await settled(pipeline, small);
-    expect(most).toBeGreaterThan(0);
-    expect(most).toBeLessThanOrEqual(4);
-    const [order] = await sql<{ before: boolean }>(
-      `select (select max(finished_at) from sluice.ingestions where organization_id = $1)
-        < (select max(finished_at) from sluice.ingestions where organization_id = $2) as before`,
-      [small.organizationId, large.organizationId],
-    );
-    expect(order).toEqual({ before: true });
+  const sent = { ...asFhir, externalId: "family-1" };
+  const { documentId } = await pipeline.submit(scope, bundle("medlar"), sent);
+  await settled(pipeline, scope);
+  expect(await visible(scope, "medlar")).toHaveLength(1);
+  await pipeline.submit(scope, bundle("rowan"), sent);
+  await settled(pipeline, scope);
+  expect(await visible(scope, "medlar")).toEqual([]);
+  expect(await visible(scope, "rowan")).toHaveLength(1);
+  expect(await pipeline.store.reading.document(scope, documentId)).toMatchObject({ activeRevision: 2 });
+  await balanced(scope);
+});
+
+it("erases a document with its children, all that was derived and all that is stored, and leaves tombstones", async () => {
+  const scope = await pipeline.organization();
+  const { documentId } = await pipeline.submit(scope, family("sorrel"), asFhir);
+  await settled(pipeline, scope);
+  await pipeline.store.intake.reprocess(scope, documentId);
+  await settled(pipeline, scope);
+  const ids = await sql<{ id: string; path: string }>(
+    "select id, object_path as path from sluice.ingestions where organization_id = $1",
+    [scope.organizationId],
+  );
+  expect(ids).toHaveLength(8);
+  const { objects } = await pipeline.store.intake.deleteDocument(scope, documentId);
+  expect(objects.sort()).toEqual([...new Set(ids.map((each) => each.path))].sort());
+  expect(await visible(scope, "sorrel")).toEqual([]);
+  await balanced(scope);
+  expect(await pipeline.store.supervision.ledger(scope.organizationId)).toMatchObject({ accepted: 8, deleted: 8 });
+
+  // Every table that knows of ingestions, but for those that say what happened.
+  const kept = ["acceptances", "document_events", "duplicate_receipts", "tombstones"];
+  const tables = await sql<{ name: string }>(
+    `select table_name as name from information_schema.columns
+     where table_schema = 'sluice' and column_name = 'ingestion_id' and table_name <> all ($1)`,
+    [kept],
+  );
+  expect(tables.length).toBeGreaterThan(7);
+  for (const { name } of tables) {
+    const rows = await sql(`select 1 from sluice.${name} where ingestion_id = any ($1)`, [ids.map((each) => each.id)]);
+    expect({ name, rows }).toEqual({ name, rows: [] });
+  }
+  for (const name of ["documents", "ingestions", "chunks", "embeddings", "patients"]) {
+    const rows = await sql(`select 1 from sluice.${name} where organization_id = $1`, [scope.organizationId]);
+    expect({ name, rows }).toEqual({ name, rows: [] });
+  }
+  await until(
+    async () =>
+      (await sql("select 1 from sluice.erasures where organization_id = $1", [scope.organizationId])).length === 0,
+  );
+  for (const path of objects) {
+    await expect(pipeline.store.objects.download(path)).rejects.toMatchObject({ code: "original_missing" });
+  }
+  expect(await sql("select 1 from storage.objects where name = any ($1)", [objects])).toEqual([]);
+
+  const again = await pipeline.store.intake.deleteDocument(scope, documentId);
+  expect(again).toEqual({ outcome: "deleted", objects: [], jobs: [] });
+  const stranger = await pipeline.organization();
+  await expect(pipeline.store.intake.deleteDocument(stranger, documentId)).rejects.toMatchObject({
+    code: "not_found",
   });
+});
 
-  it("completes a batch when it is sealed and all it was promised is final, duplicates included", async () => {
-    const scope = await pipeline.organization();
-    const batch = await pipeline.store.reading.createBatch(scope, "complete", 4);
-    const more = { batchId: batch.id };
-    await pipeline.submit(scope, "One.", more);
-    await pipeline.submit(scope, "%PDF-1.7 damaged", { ...more, mediaType: "application/pdf" });
-    expect(await pipeline.submit(scope, "One.", more)).toMatchObject({ outcome: "duplicate" });
-    await settled(pipeline, scope);
-    expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({ complete: false, duplicates: 1 });
-    const sealed = await pipeline.store.reading.batchAction(scope, batch.id, "seal");
-    expect(sealed.batch).toMatchObject({ complete: false, submitted: 3, expected: 4 });
-    await expect(pipeline.submit(scope, "Two.", more)).rejects.toThrow("batch_closed");
-    const corrected = await pipeline.store.reading.batchAction(scope, batch.id, "seal", { expected: 3 });
-    expect(corrected.batch).toMatchObject({
-      complete: true,
-      counts: { vectorized: 1, failed: 1 },
-      sealedAt: sealed.batch.sealedAt,
-    });
-  });
+it("deletes a document in the middle of the pipeline without a trace", async () => {
+  const scope = await pipeline.organization();
+  const sent = [];
+  for (let i = 0; i < 12; i++) sent.push(await pipeline.submit(scope, family(`tansy${i}`), asFhir));
+  for (const { documentId } of sent) await pipeline.store.intake.deleteDocument(scope, documentId);
+  await settled(pipeline, scope);
+  await balanced(scope);
+  expect(await sql("select 1 from sluice.documents where organization_id = $1", [scope.organizationId])).toEqual([]);
+  const { accepted, deleted } = await pipeline.store.supervision.ledger(scope.organizationId);
+  expect(deleted).toBe(accepted);
+});
 
-  it("accepts what is found in a document into its batch, at any depth, under ids that are derived", async () => {
-    const scope = await pipeline.organization();
-    const batch = await pipeline.store.reading.createBatch(scope, "family");
-    const parent = await pipeline.submit(scope, family("parsnip"), { ...asFhir, batchId: batch.id });
-    await settled(pipeline, scope);
-    const [container, ...found] = await members(parent.documentId);
-    expect(container).toMatchObject({ status: "vectorized", chunks: 0, active: true, depth: 0 });
-    expect(found.map(({ depth, status, batch: into, active }) => ({ depth, status, into, active }))).toEqual(
-      [1, 1, 2].map((depth) => ({ depth, status: "vectorized", into: batch.id, active: true })),
-    );
-    for (const child of found) expect(child.id).toBe(child.derived);
-    expect(await visible(scope, "parsnip")).toEqual(found.map((child) => child.id).sort());
-    expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({
-      submitted: 1,
-      counts: { vectorized: 4 },
-    });
-    await balanced(scope);
-  });
-
-  it("shows the old reading with its children until the new one is whole, then exactly the new", async () => {
-    const scope = await pipeline.organization();
-    const { documentId } = await pipeline.submit(scope, family("quince"), asFhir);
-    await settled(pipeline, scope);
-    const old = await visible(scope, "quince");
-    expect(old).toHaveLength(3);
-    const { revision } = await pipeline.store.intake.reprocess(scope, documentId);
-    expect(revision).toBe(2);
-    const seen = new Set<string>();
-    const look = async () => {
-      const now = await visible(scope, "quince");
-      seen.add(now.join());
-      return now.join() !== old.join();
-    };
-    await until(look);
-    await settled(pipeline, scope);
-    await look();
-    const fresh = (await members(documentId)).filter((each) => each.active && each.depth > 0).map((each) => each.id);
-    expect(fresh).toHaveLength(3);
-    expect([...seen]).toEqual([old.join(), fresh.sort().join()]);
-    expect(await pipeline.store.reading.document(scope, documentId)).toMatchObject({ activeRevision: 2 });
-    await balanced(scope);
-  });
-
-  it("shows a new reading although one of its children failed", async () => {
-    const scope = await pipeline.organization();
-    const bundle = (word: string) =>
-      JSON.stringify({
-        resourceType: "Bundle",
-        entry: [binary("text/plain", `Only ${word}.`), binary("application/pdf", "%PDF-1.7 damaged")],
-      });
-    const sent = { ...asFhir, externalId: "family-1" };
-    const { documentId } = await pipeline.submit(scope, bundle("medlar"), sent);
-    await settled(pipeline, scope);
-    expect(await visible(scope, "medlar")).toHaveLength(1);
-    await pipeline.submit(scope, bundle("rowan"), sent);
-    await settled(pipeline, scope);
-    expect(await visible(scope, "medlar")).toEqual([]);
-    expect(await visible(scope, "rowan")).toHaveLength(1);
-    expect(await pipeline.store.reading.document(scope, documentId)).toMatchObject({ activeRevision: 2 });
-    await balanced(scope);
-  });
-
-  it("erases a document with its children, all that was derived and all that is stored, and leaves tombstones", async () => {
-    const scope = await pipeline.organization();
-    const { documentId } = await pipeline.submit(scope, family("sorrel"), asFhir);
-    await settled(pipeline, scope);
-    await pipeline.store.intake.reprocess(scope, documentId);
-    await settled(pipeline, scope);
-    const ids = await sql<{ id: string; path: string }>(
-      "select id, object_path as path from sluice.ingestions where organization_id = $1",
-      [scope.organizationId],
-    );
-    expect(ids).toHaveLength(8);
-    const { objects } = await pipeline.store.intake.deleteDocument(scope, documentId);
-    expect(objects.sort()).toEqual([...new Set(ids.map((each) => each.path))].sort());
-    expect(await visible(scope, "sorrel")).toEqual([]);
-    await balanced(scope);
-    expect(await pipeline.store.supervision.ledger(scope.organizationId)).toMatchObject({ accepted: 8, deleted: 8 });
-
-    // Every table that knows of ingestions, but for those that say what happened.
-    const kept = ["acceptances", "document_events", "duplicate_receipts", "tombstones"];
-    const tables = await sql<{ name: string }>(
-      `select table_name as name from information_schema.columns
-       where table_schema = 'sluice' and column_name = 'ingestion_id' and table_name <> all ($1)`,
-      [kept],
-    );
-    expect(tables.length).toBeGreaterThan(7);
-    for (const { name } of tables) {
-      const rows = await sql(`select 1 from sluice.${name} where ingestion_id = any ($1)`, [
-        ids.map((each) => each.id),
-      ]);
-      expect({ name, rows }).toEqual({ name, rows: [] });
-    }
-    for (const name of ["documents", "ingestions", "chunks", "embeddings", "patients"]) {
-      const rows = await sql(`select 1 from sluice.${name} where organization_id = $1`, [scope.organizationId]);
-      expect({ name, rows }).toEqual({ name, rows: [] });
-    }
-    await until(
-      async () =>
-        (await sql("select 1 from sluice.erasures where organization_id = $1", [scope.organizationId])).length === 0,
-    );
-    for (const path of objects) {
-      await expect(pipeline.store.objects.download(path)).rejects.toMatchObject({ code: "original_missing" });
-    }
-    expect(await sql("select 1 from storage.objects where name = any ($1)", [objects])).toEqual([]);
-
-    const again = await pipeline.store.intake.deleteDocument(scope, documentId);
-    expect(again).toEqual({ outcome: "deleted", objects: [], jobs: [] });
-    const stranger = await pipeline.organization();
-    await expect(pipeline.store.intake.deleteDocument(stranger, documentId)).rejects.toMatchObject({
-      code: "not_found",
-    });
-  });
-
-  it("deletes a document in the middle of the pipeline without a trace", async () => {
-    const scope = await pipeline.organization();
-    const sent = [];
-    for (let i = 0; i < 12; i++) sent.push(await pipeline.submit(scope, family(`tansy${i}`), asFhir));
-    for (const { documentId } of sent) await pipeline.store.intake.deleteDocument(scope, documentId);
-    await settled(pipeline, scope);
-    await balanced(scope);
-    expect(await sql("select 1 from sluice.documents where organization_id = $1", [scope.organizationId])).toEqual([]);
-    const { accepted, deleted } = await pipeline.store.supervision.ledger(scope.organizationId);
-    expect(deleted).toBe(accepted);
-  });
-
-  it("resumes a paused batch to its end", async () => {
-    const scope = await pipeline.organization();
-    const batch = await pipeline.store.reading.createBatch(scope, "rest");
-    for (let i = 0; i < 12; i++) await pipeline.submit(scope, `Rest ${i}.`, { batchId: batch.id });
-    await pipeline.store.reading.batchAction(scope, batch.id, "pause");
-    // What was under way goes on to its next stage and waits there.
-    await until(
-      async () =>
-        (await sql("select 1 from sluice.ingestions where batch_id = $1 and dispatched_at is not null", [batch.id]))
-          .length === 0,
-    );
-    const { inFlight } = await pipeline.store.reading.batch(scope, batch.id);
-    expect(inFlight).toBeGreaterThan(0);
-    await pipeline.store.reading.batchAction(scope, batch.id, "resume");
-    await settled(pipeline, scope);
-    expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({ counts: { vectorized: 12 } });
-    await balanced(scope);
-  });
+it("resumes a paused batch to its end", async () => {
+  const scope = await pipeline.organization();
+  const batch = await pipeline.store.reading.createBatch(scope, "rest");
+  for (let i = 0; i < 12; i++) await pipeline.submit(scope, `Rest ${i}.`, { batchId: batch.id });
+  await pipeline.store.reading.batchAction(scope, batch.id, "pause");
+  // What was under way goes on to its next stage and waits there.
+  await until(
+    async () =>
+      (await sql("select 1 from sluice.ingestions where batch_id = $1 and dispatched_at is not null", [batch.id]))
+        .length === 0,
+  );
+  const { inFlight } = await pipeline.store.reading.batch(scope, batch.id);
+  expect(inFlight).toBeGreaterThan(0);
+  await pipeline.store.reading.batchAction(scope, batch.id, "resume");
+  await settled(pipeline, scope);
+  expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({ counts: { vectorized: 12 } });
+  await balanced(scope);
 });
