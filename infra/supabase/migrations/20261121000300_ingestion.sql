@@ -95,6 +95,7 @@ declare
   d documents;
   i ingestions;
   v_outcome text;
+  v_new boolean;
 begin
   if not sluice.authorize(p_organization, p_caller, 'documents:write', 'documents.create', 'document') then
     return jsonb_build_object('outcome', 'forbidden');
@@ -120,16 +121,22 @@ begin
     end if;
 
     i := null;
-    insert into documents (organization_id, identity_key, external_id, patient, content_hash, file_name, tags, metadata)
-    values (p_organization, sluice.identity_key(v_item->>'externalId', v_item->>'patient', v_item->>'contentHash'),
-      v_item->>'externalId', v_item->>'patient', v_item->>'contentHash', v_item->>'fileName',
-      coalesce((select array_agg(t) from jsonb_array_elements_text(v_item->'tags') t), '{}'), coalesce(v_item->'metadata', '{}'))
-    on conflict (organization_id, identity_key) do nothing returning * into d;
-    if found then
-      v_outcome := 'accepted';
-    else
+    -- Either it is new, or it is there and locked. Where it was deleted between the two looks, once more.
+    loop
+      insert into documents (organization_id, identity_key, external_id, patient, content_hash, file_name, tags, metadata)
+      values (p_organization, sluice.identity_key(v_item->>'externalId', v_item->>'patient', v_item->>'contentHash'),
+        v_item->>'externalId', v_item->>'patient', v_item->>'contentHash', v_item->>'fileName',
+        coalesce((select array_agg(t) from jsonb_array_elements_text(v_item->'tags') t), '{}'), coalesce(v_item->'metadata', '{}'))
+      on conflict (organization_id, identity_key) do nothing returning * into d;
+      v_new := found;
+      exit when v_new;
       select * into d from documents where organization_id = p_organization
         and identity_key = sluice.identity_key(v_item->>'externalId', v_item->>'patient', v_item->>'contentHash') for update;
+      exit when found;
+    end loop;
+    if v_new then
+      v_outcome := 'accepted';
+    else
       select * into i from ingestions where document_id = d.id and organization_id = p_organization order by revision desc limit 1 for update;
       if not found then v_outcome := 'revision';
       elsif i.content_hash <> v_item->>'contentHash' then v_outcome := 'revision';
