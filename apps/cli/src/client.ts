@@ -138,7 +138,8 @@ export function isNetworkError(error: unknown): boolean {
 export async function connect(options: ConnectOptions): Promise<Client> {
   const local = await localStack();
   const url = options.url ?? process.env.SLUICE_URL ?? local?.gatewayUrl;
-  const key = options.key ?? process.env.SLUICE_API_KEY ?? local?.apiKey;
+  // The local stack's key is for the local stack: it is not shown to another address.
+  const key = options.key ?? process.env.SLUICE_API_KEY ?? (url === local?.gatewayUrl ? local?.apiKey : undefined);
   if (url === undefined || key === undefined) {
     throw new CommandError(
       "No service to talk to: start one with `npm start`, or give --url and --key (SLUICE_URL, SLUICE_API_KEY).",

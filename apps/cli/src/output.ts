@@ -68,7 +68,7 @@ export function createProgress(mode: "person" | "json"): Progress {
     started = true;
   };
   return {
-    sent: (count) => show("sending   ", count, count, ""),
+    sent: (count) => process.stderr.write(`\rsent ${count} files `),
     batch: ({ finished, inFlight, secondsLeft }) =>
       show(
         "processing",

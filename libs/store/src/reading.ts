@@ -60,9 +60,12 @@ type Derived<T> =
 
 const BatchRow = Batch.omit({ ratePerMinute: true, secondsLeft: true }).extend({ finishedLastMinute: z.number() });
 function toBatch({ finishedLastMinute, ...row }: z.infer<typeof BatchRow>): Batch {
-  const secondsLeft =
-    row.inFlight === 0 ? 0 : finishedLastMinute > 0 ? Math.ceil((row.inFlight / finishedLastMinute) * 60) : null;
-  return { ...row, ratePerMinute: finishedLastMinute, secondsLeft };
+  // A batch younger than a minute has had less than one to finish them in; in its first seconds nothing can be said.
+  const age = (Date.now() - Date.parse(row.createdAt)) / 1_000;
+  const perSecond = finishedLastMinute / Math.min(60, Math.max(age, 1));
+  const known = perSecond > 0 && age > 5;
+  const secondsLeft = row.inFlight === 0 ? 0 : known ? Math.ceil(row.inFlight / perSecond) : null;
+  return { ...row, ratePerMinute: Math.round(perSecond * 60), secondsLeft };
 }
 const BatchAnswer = z.union([
   z.object({ outcome: z.literal("ok"), batch: BatchRow, more: z.boolean().optional(), count: z.number().optional() }),

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { Client } from "../client.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
 import { homeFolder } from "../home.js";
+import { settled } from "../ingest/follow.js";
 import { createProgress, printable, table } from "../output.js";
 import { ingest } from "./ingest.js";
 import { describeHits } from "./search.js";
@@ -123,14 +124,6 @@ async function run(client: Client): Promise<boolean> {
       : `\n${complaints.join("\n")}\n`,
   );
   return good;
-}
-
-async function settled(client: Client, id: string): Promise<Document> {
-  for (;;) {
-    const document = await client.persist(() => client.document(id));
-    if (["vectorized", "failed", "cancelled"].includes(document.status)) return document;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
 }
 
 export function demoCommand(program: Command): void {

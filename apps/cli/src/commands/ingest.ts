@@ -1,10 +1,11 @@
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Document, Receipt } from "@sluice/contracts";
 import type { Command } from "commander";
 import { type Client, type ConnectOptions, connect } from "../client.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
 import { homeFolder } from "../home.js";
-import { follow } from "../ingest/follow.js";
+import { follow, settled } from "../ingest/follow.js";
 import { type Journal, openJournal } from "../ingest/journal.js";
 import { upload } from "../ingest/upload.js";
 import { readManifest, walk } from "../ingest/walk.js";
@@ -43,6 +44,12 @@ export async function ingest(
   ];
   const name =
     options.batch ?? `ingest ${paths.map((path) => resolve(path).split("/").at(-1)).join(", ")}`.slice(0, 200);
+  // Before anything is begun: a batch for a path that is not there would stay open for ever.
+  for (const source of [...paths, ...(options.manifest === undefined ? [] : [options.manifest])]) {
+    await stat(source).catch(() => {
+      throw new CommandError(`There is no ${resolve(source)}.`, exitCodes.usage);
+    });
+  }
   const { limits } = await client.persist(() => client.config(), { tries: 8 });
   const journal = await openJournal(homeFolder(), { gateway: client.url, name, sources });
   try {
@@ -84,6 +91,12 @@ export async function ingest(
       result.counts = (await follow(client, batchId, (batch) => progress.batch(batch))).counts;
       if ((result.counts.failed ?? 0) > 0)
         for await (const document of client.documents({ batchId, status: "failed" })) result.failed.push(document);
+      // What was there already is in another batch, and what had failed is being tried again.
+      for (const [, receipt] of receipts) {
+        if (receipt.duplicateOf === undefined || receipt.status === "vectorized") continue;
+        const document = await settled(client, receipt.duplicateOf);
+        if (document.status === "failed") result.failed.push(document);
+      }
     }
     return result;
   } finally {
@@ -96,7 +109,10 @@ export async function ingest(
 export function report(result: IngestResult): string {
   const lines = [`${result.accepted} accepted, ${result.duplicates} already there, ${result.refused.length} refused`];
   const counts = Object.entries(result.counts);
-  if (counts.length > 0) lines.push(counts.map(([status, count]) => `${count} ${status}`).join(", "));
+  if (counts.length > 0)
+    lines.push(
+      `${counts.map(([status, count]) => `${count} ${status}`).join(", ")}, what was found inside others included`,
+    );
   const rows = [
     ...result.refused.map(([file, { problem }]) => [
       printable(file, 60),
@@ -154,7 +170,8 @@ export function ingestCommand(program: Command): void {
         process.stdout.write(`${report(result)}\n`);
         if (!options.wait)
           process.stdout.write(`batch ${result.journal.batchId}: sluice status ${result.journal.batchId}\n`);
+        process.stdout.write(`journal ${result.journal.file}\n`);
       }
-      if (result.refused.length > 0 || (result.counts.failed ?? 0) > 0) process.exitCode = exitCodes.someFailed;
+      if (result.refused.length > 0 || result.failed.length > 0) process.exitCode = exitCodes.someFailed;
     });
 }

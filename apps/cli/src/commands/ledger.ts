@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type Client, type ConnectOptions, connect } from "../client.js";
-import { exitCodes } from "../exit-codes.js";
+import { CommandError, exitCodes } from "../exit-codes.js";
 import { readJournal } from "../ingest/journal.js";
 import { printJson, table } from "../output.js";
 
@@ -14,6 +14,7 @@ async function compareJournal(client: Client, file: string): Promise<{ receipts:
       for (const receipt of line.receipts) if (receipt.id !== undefined) expected.add(receipt.id);
   }
   const receipts = expected.size;
+  if (receipts === 0) throw new CommandError(`${file} holds no receipts.`, exitCodes.usage);
   if (batchId !== undefined) for await (const document of client.documents({ batchId })) expected.delete(document.id);
   // What is left was answered with a document of another batch, or is gone.
   const missing: string[] = [];

@@ -1,7 +1,14 @@
 import { type SearchAnswer, searchModes } from "@sluice/contracts";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { type ConnectOptions, connect } from "../client.js";
 import { printable, printJson } from "../output.js";
+
+function passages(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 100)
+    throw new InvalidArgumentError("A whole number from 1 to 100.");
+  return value;
+}
 
 /** Hits for people: where it stands, then the passage. */
 export function describeHits(answer: SearchAnswer): string {
@@ -28,7 +35,7 @@ export function searchCommand(program: Command): void {
     .command("search")
     .argument("<query...>", "words or a phrase")
     .addOption(new Option("--mode <mode>", "how to search").choices(searchModes).default("hybrid"))
-    .option("-k <n>", "how many passages", (text) => Number.parseInt(text, 10), 5)
+    .option("-k <n>", "how many passages", passages, 5)
     .option("--json", "JSON for a program")
     .option("--url <url>", "the gateway")
     .option("--key <key>", "the API key")

@@ -41,7 +41,7 @@ function describe(info: StackInfo, home: string): string {
     "",
     `  Sluice is running at ${info.gatewayUrl}    docs: ${info.gatewayUrl}/docs`,
     `  key and addresses are in ${join(home, "local.json")}; other terminals in this folder find them there`,
-    "  try: npm run sluice -- ingest samples/documents --wait",
+    "  try: npm run -s sluice -- ingest samples/documents --wait",
     "  Ctrl-C stops everything",
     "",
   ].join("\n");
@@ -70,6 +70,7 @@ export function upCommand(program: Command): void {
     .action(async () => {
       const home = homeFolder();
       const stack = stackFromEnvironment({ home, log: (line) => process.stdout.write(`${line}\n`) });
+      process.stderr.write("starting Redis, Supabase and the five services …\n");
       await withSignals(stack, async (stopped) => {
         const info = await Promise.race([stack.start(), stopped]).catch((error: Error) => {
           throw new CommandError(`The stack did not start: ${error.message}`, exitCodes.unreachable);

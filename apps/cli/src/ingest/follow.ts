@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Batch } from "@sluice/contracts";
+import type { Batch, Document } from "@sluice/contracts";
 import type { Client } from "../client.js";
 
 /** Follows a sealed batch until all of it is final, children included. */
@@ -9,5 +9,14 @@ export async function follow(client: Client, batchId: string, onProgress: (batch
     onProgress(batch);
     if (batch.complete) return batch;
     await sleep(batch.inFlight > 1_000 ? 2_000 : 400);
+  }
+}
+
+/** One document, when it is final. */
+export async function settled(client: Client, id: string): Promise<Document> {
+  for (;;) {
+    const document = await client.persist(() => client.document(id));
+    if (["vectorized", "failed", "cancelled"].includes(document.status)) return document;
+    await sleep(200);
   }
 }

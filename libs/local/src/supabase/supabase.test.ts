@@ -9,7 +9,7 @@ import { startTestSupabase, type TestSupabase } from "../testing.js";
 let supabase: TestSupabase;
 
 beforeAll(async () => {
-  supabase = await startTestSupabase({ sqlIdleMs: 300 });
+  supabase = await startTestSupabase({ sqlIdleMs: 3_000 });
   await supabase.exec(`
     create table public.notes (id int primary key);
     grant all on public.notes to service_role;

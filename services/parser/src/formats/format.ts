@@ -51,7 +51,7 @@ export const defaultLimits: Limits = {
   maxChildren: 10_000,
 };
 
-/** A kind of file that can be read: one file here, one line in the registry. */
+/** A kind of file that can be read: one file here, one line in the registry, one in @sluice/media's supported types. */
 export interface Format {
   /** For metrics and the summary, e.g. `pdf`. */
   name: string;

@@ -1,11 +1,9 @@
-import { mkdtemp, readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "@jest/globals";
 import { isSupported } from "@sluice/media";
 import { ParserPool } from "../isolation/parser-pool.js";
-import { parseInPool } from "../testing/collect.js";
+import { parseInPool, temporaryFolder } from "../testing/collect.js";
 
 interface Expected {
   file: string;
@@ -29,7 +27,7 @@ afterAll(() => pool.destroy());
 
 test.each(expected.documents)("$file is read as expected", async (sample) => {
   const file = fileURLToPath(new URL(sample.file, samples));
-  const scratchDir = await mkdtemp(join(tmpdir(), "sluice-samples-"));
+  const scratchDir = await temporaryFolder();
   const parsing = parseInPool(pool, { file, scratchDir, declaredType: sample.mediaType });
   expect(isSupported(sample.mediaType)).toBe(true);
   if (sample.status === "failed") {

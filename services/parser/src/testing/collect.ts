@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "@jest/globals";
 import type { FoundChild, Page, ParseSummary, Section } from "@sluice/contracts";
 import { defaultLimits, type Limits } from "../formats/format.js";
 import { parseFile } from "../formats/parse-file.js";
@@ -16,8 +17,19 @@ export interface Parsed {
   text: string;
 }
 
+/** Folders of this test file; Jest runs each file in a context of its own, and this is its last hook. */
+const folders: string[] = [];
+afterAll(() => Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true }))));
+
+/** A folder that is gone when the test file is done. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "sluice-parser-test-"));
+  folders.push(folder);
+  return folder;
+}
+
 export async function temporaryFile(content: Uint8Array | string): Promise<{ file: string; scratchDir: string }> {
-  const scratchDir = await mkdtemp(join(tmpdir(), "sluice-parser-test-"));
+  const scratchDir = await temporaryFolder();
   const file = join(scratchDir, "original");
   await writeFile(file, content);
   return { file, scratchDir };
