@@ -289,7 +289,9 @@ begin
         v_answer := jsonb_build_object('outcome', 'paused');
       else
         if i.lease_until is not null then
-          update ingestions set deaths = deaths + 1, generation = generation + 1 where id = i.id returning * into i;
+          -- The worker itself is back after an outage: nobody died.
+          update ingestions set deaths = deaths + case when lease_worker is distinct from p_worker then 1 else 0 end, generation = generation + 1
+          where id = i.id returning * into i;
           perform sluice.record(i, 'requeued', sluice.stage_of(i.status), i.attempts, null, i.lease_worker, 'worker_lost');
         end if;
         if i.deaths >= p_max_deaths then

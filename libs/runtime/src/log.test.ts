@@ -30,4 +30,11 @@ describe("logs", () => {
     expect(fields).toMatchObject({ errorName: "Error < TypeError", errorCode: "E1" });
     expect(fields.stack).toContain("log.test");
   });
+
+  it("say nothing of a message that looks like a stack, or of a code that is a sentence", () => {
+    const error = Object.assign(new Error("bad input\n    at Ann Miller (1970:01:02)"), {
+      code: "no such patient: Ann Miller",
+    });
+    expect(JSON.stringify(errorFields(error))).not.toContain("Miller");
+  });
 });

@@ -93,15 +93,18 @@ export function errorFields(error: unknown): LogFields {
   const cause = error.cause instanceof Error ? error.cause : undefined;
   const code = (source: Error | undefined) => {
     const value: unknown = source !== undefined && "code" in source ? source.code : undefined;
-    return typeof value === "string" ? value : undefined;
+    // A code is a word; what a server calls one may be anything.
+    return typeof value === "string" && /^[\w./:-]{1,80}$/.test(value) ? value : undefined;
   };
   const origin = cause ?? error;
+  // The stack begins with the message, which may have lines that look like places.
+  const places = origin.stack?.slice(origin.stack.indexOf(origin.message) + origin.message.length);
   return {
     errorName: cause === undefined ? error.name : `${error.name} < ${cause.name}`,
     errorCode: code(cause) ?? code(error),
-    stack: origin.stack
+    stack: places
       ?.split("\n")
-      .filter((line) => /^\s+at /.test(line))
+      .filter((line) => /^\s+at .*:\d+:\d+\)?$/.test(line))
       .slice(0, 8)
       .map((line) => line.trim())
       .join(" | "),

@@ -9,6 +9,8 @@ function failure(call: string, error: { name?: string; status?: number; statusCo
   const cause = new DatabaseError(call, status, error.name);
   if (status === 404 || (status === 400 && call === "storage.download"))
     return new SluiceError("original_missing", { cause });
+  // Storage's own limit, which may be lower than ours: asking again would not help.
+  if (status === 413) return new SluiceError("file_too_large", { cause });
   return new SluiceError("storage_unavailable", { cause });
 }
 

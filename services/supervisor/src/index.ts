@@ -43,6 +43,7 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
         metrics,
         logger,
         graceMs: config.reconcileGraceMs,
+        leaseMs: config.worker.leaseMs,
         maxDeaths: config.worker.maxDeaths,
       }),
     ),

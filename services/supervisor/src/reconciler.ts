@@ -14,17 +14,25 @@ export function createReconciler(deps: {
   metrics: Metrics;
   logger: Logger;
   graceMs: number;
+  /** A worker's lease. */
+  leaseMs: number;
   maxDeaths: number;
 }) {
   const { supervision, producer } = deps;
+  /** Until when expired leases mean nothing: workers could not renew while the database was out, and are given time to. */
+  let doubtUntil = 0;
   let after: { dispatchedAt: string; ingestionId: string } | null = null;
   return async (): Promise<boolean> => {
-    const page = await supervision.stranded(deps.graceMs, after, pageSize);
+    const page = await supervision.stranded(deps.graceMs, after, pageSize).catch((error: unknown) => {
+      doubtUntil = performance.now() + deps.leaseMs;
+      throw error;
+    });
     const last = page.at(-1);
     after = page.length < pageSize || last === undefined ? null : last;
     if (page.length > 0) {
       const queued = await producer.has(page);
-      const lost = page.filter((each, i) => each.expired || queued[i] === false);
+      const doubt = performance.now() < doubtUntil;
+      const lost = page.filter((each, i) => (each.expired ? !doubt : queued[i] === false));
       if (lost.length > 0) {
         const jobs = await supervision.requeue(lost, deps.maxDeaths);
         await producer.enqueue(jobs);

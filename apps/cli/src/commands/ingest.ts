@@ -77,7 +77,8 @@ export async function ingest(
     const receipts = [...journal.receipts];
     const refused = receipts.filter(([, receipt]) => receipt.id === undefined);
     await client.persist(() => client.sealBatch(batchId, receipts.length - refused.length));
-    await journal.end();
+    // With --wait the run is over when all is final: cut off before that, it goes on with waiting.
+    if (!options.wait) await journal.end();
 
     const result: IngestResult = {
       journal,
@@ -97,6 +98,7 @@ export async function ingest(
         const document = await settled(client, receipt.duplicateOf);
         if (document.status === "failed") result.failed.push(document);
       }
+      await journal.end();
     }
     return result;
   } finally {
