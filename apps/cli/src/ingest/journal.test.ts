@@ -47,6 +47,14 @@ describe("the journal of an ingest", () => {
     expect((await journal()).has(file("a", 2))).toBe(false);
   });
 
+  it("tells the same file with another patient from the first", async () => {
+    const first = await journal();
+    const [one, two] = ["a", "b"].map((patient) => ({ ...file("x"), fields: { patient } })) as [SentFile, SentFile];
+    await first.intent("k1", [one]);
+    await first.receipt("k1", [one], [receipt(1)]);
+    expect([first.has(one), first.has(two)]).toEqual([true, false]);
+  });
+
   it("passes over a last line that was cut off in the writing", async () => {
     const first = await journal();
     await first.intent("k1", [file("a")]);

@@ -43,7 +43,7 @@ export interface Journal {
   readonly resumed: boolean;
   /** Requests that were sent and not answered. */
   readonly unanswered: Map<string, SentFile[]>;
-  /** Answers by file. */
+  /** Answers by `entryOf` the file: its path, where nothing is said about it. */
   readonly receipts: Map<string, Receipt>;
   /** Whether this file, as it is now, was answered or is in an unanswered request. */
   has(file: SentFile): boolean;
@@ -54,7 +54,11 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-const identity = (file: { path: string; size: number; mtimeMs: number }) => `${file.mtimeMs}:${file.size}:${file.path}`;
+/** A file with what is said about it: a manifest may send the same file for two patients. */
+export function entryOf({ path, fields }: Pick<SentFile, "path" | "fields">): string {
+  return Object.keys(fields).length === 0 ? path : `${path} ${JSON.stringify(fields)}`;
+}
+const identity = (file: SentFile) => `${file.mtimeMs}:${file.size}:${entryOf(file)}`;
 
 /** The lines of a journal; a last line that was cut off in the writing is not one. */
 export async function* readJournal(file: string): AsyncGenerator<Line> {
@@ -95,7 +99,7 @@ export async function openJournal(
       for (const each of line.files) known.add(identity(each));
     } else if (line.type === "receipt") {
       for (const [i, each] of (unanswered.get(line.key) ?? []).entries())
-        receipts.set(each.path, line.receipts[i] ?? {});
+        receipts.set(entryOf(each), line.receipts[i] ?? {});
       unanswered.delete(line.key);
     } else ended = true;
   }
@@ -136,7 +140,7 @@ export async function openJournal(
       await write({ type: "intent", key: requestKey, files: plain });
     },
     async receipt(requestKey, files, answers) {
-      for (const [i, each] of files.entries()) receipts.set(each.path, answers[i] ?? {});
+      for (const [i, each] of files.entries()) receipts.set(entryOf(each), answers[i] ?? {});
       unanswered.delete(requestKey);
       await write({ type: "receipt", key: requestKey, receipts: answers });
     },

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describeCode, type ErrorCode, type Receipt } from "@sluice/contracts";
 import { type Client, ProblemError, Receipts } from "../client.js";
 import type { Journal, SentFile } from "./journal.js";
@@ -55,7 +56,10 @@ export async function upload(
   const { limits } = options;
   const report = async (key: string, sent: readonly SentFile[], receipts: Receipt[]) => {
     await journal.receipt(key, sent, receipts);
-    for (const [i, file] of sent.entries()) options.onReceipt(file.path, receipts[i] ?? {});
+    for (const [i, file] of sent.entries()) {
+      const receipt = receipts[i] ?? {};
+      if (receipt.id !== undefined || receipt.problem !== undefined) options.onReceipt(file.path, receipt);
+    }
   };
 
   const send = async (key: string, sent: readonly SentFile[]): Promise<void> => {
@@ -83,7 +87,20 @@ export async function upload(
         return error.receipts ?? sent.map(() => ({ problem: error.problem }));
       }
     };
-    await report(key, sent, await client.persist(attempt, { onWait: options.onWait }));
+    const receipts = await client.persist(attempt, { onWait: options.onWait });
+    // A file that met an outage while others were taken is no answer: it is sent again, under a key of its own.
+    const again = sent.filter((_, i) => (receipts[i]?.problem?.status ?? 0) >= 500);
+    const againKey = randomUUID();
+    if (again.length > 0) await journal.intent(againKey, again);
+    await report(
+      key,
+      sent,
+      receipts.map((receipt) => ((receipt.problem?.status ?? 0) >= 500 ? {} : receipt)),
+    );
+    if (again.length > 0) {
+      await sleep(2_000);
+      await send(againKey, again);
+    }
   };
 
   const fresh = async function* (): AsyncGenerator<Candidate> {
