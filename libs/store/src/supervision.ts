@@ -1,4 +1,4 @@
-import { Ledger, QueuedJob } from "@sluice/contracts";
+import { DocumentEvent, Ledger, QueuedJob } from "@sluice/contracts";
 import { z } from "zod";
 import type { Rpc } from "./rpc.js";
 
@@ -17,21 +17,11 @@ export type Stats = z.infer<typeof Stats>;
 const Finding = z.object({ finding: z.string(), ingestionId: z.uuid(), documentId: z.uuid(), at: z.string() });
 export type Finding = z.infer<typeof Finding>;
 
-const Event = z.object({
+const Event = DocumentEvent.omit({ worker: true }).extend({
   xid: z.string(),
-  id: z.number(),
   organizationId: z.uuid(),
   documentId: z.uuid(),
-  ingestionId: z.uuid(),
   batchId: z.uuid().nullable(),
-  kind: z.string(),
-  status: z.string(),
-  stage: z.string().nullable(),
-  generation: z.number(),
-  attempt: z.number(),
-  durationMs: z.number().nullable(),
-  code: z.string().nullable(),
-  at: z.string(),
 });
 export type StoredEvent = z.infer<typeof Event>;
 const Events = z.object({ xid: z.string(), id: z.number(), events: z.array(Event) });
