@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { connectPostgres, type Scope } from "@sluice/store";
-import { parsed, sectionsOf, take } from "./support/by-hand.js";
+import { onlySections, parsed, sectionsOf, take } from "./support/by-hand.js";
 import { until } from "./support/checks.js";
 import { createPipeline, type Pipeline } from "./support/pipeline.js";
 
@@ -35,9 +35,9 @@ it("leaves nothing of a document that is deleted while a stage is at work on it"
   const work = { organizationId: scope.organizationId, ingestionId, generation: 1 };
   const sections = sectionsOf(["One.", "Two."]);
   await take(pipeline, "parse", work, "worker");
-  await pipeline.store.work.putSections(work, 0, sections.slice(0, 1), []);
+  await pipeline.store.work.putParsed(work, 0, onlySections(sections.slice(0, 1)));
   await pipeline.store.intake.deleteDocument(scope, documentId);
-  expect(await pipeline.store.work.putSections(work, 1, sections.slice(1), [])).toBe("stale");
+  expect(await pipeline.store.work.putParsed(work, 1, onlySections(sections.slice(1)))).toBe("stale");
   expect(await pipeline.store.work.sealParse(work, "worker", parsed(2, 2))).toEqual({ outcome: "stale" });
   expect(await pipeline.store.work.handBack([work], "worker", 0)).toBe(0);
   expect(await sql("select 1 from sluice.sections where ingestion_id = $1", [ingestionId])).toEqual([]);
@@ -73,7 +73,7 @@ it("cancels a batch with all that is waiting and under way, step by step, and ta
   expect(first).toMatchObject({ more: true, batch: { inFlight: 3 } });
   expect(await pipeline.store.supervision.dispatch(100, 64, [scope.organizationId])).toEqual([]);
   expect(await pipeline.store.supervision.cancelStep(100)).toBe(3);
-  expect(await pipeline.store.work.putSections(work, 0, sectionsOf(["Late."]), [])).toBe("stale");
+  expect(await pipeline.store.work.putParsed(work, 0, onlySections(sectionsOf(["Late."])))).toBe("stale");
   expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({
     counts: { cancelled: 4 },
     inFlight: 0,
@@ -92,7 +92,7 @@ it("retries what failed in a batch at the stage where it failed", async () => {
   const { ingestionId } = await pipeline.submit(scope, "Failed once.", { batchId: batch.id }, { enqueue: false });
   const work = { organizationId: scope.organizationId, ingestionId, generation: 1 };
   await take(pipeline, "parse", work, "worker");
-  await pipeline.store.work.putSections(work, 0, sectionsOf(["Failed once."]), []);
+  await pipeline.store.work.putParsed(work, 0, onlySections(sectionsOf(["Failed once."])));
   await pipeline.store.work.sealParse(work, "worker", parsed(1, 1, 12));
   await take(pipeline, "chunk", work, "worker");
   const failure = { code: "internal_error", maxAttempts: 1, delayMs: 0, durationMs: 1 };

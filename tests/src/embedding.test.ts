@@ -227,7 +227,7 @@ describe("in the pipeline", () => {
     });
     server.behave(null);
     await vectorized(scope, 1);
-    const events = await pipeline.store.reading.events(scope, documentId, 0, 100);
+    const events = await pipeline.store.reading.events(scope, documentId, null, 100);
     expect(events.filter((event) => event.kind === "waiting")).toHaveLength(1);
     expect(events.filter((event) => ["retrying", "failed", "requeued"].includes(event.kind))).toEqual([]);
     expect(events.at(-1)).toMatchObject({ kind: "advanced", status: "vectorized", attempt: 1 });
@@ -263,7 +263,7 @@ describe("in the pipeline", () => {
     );
     const { documentId } = await pipeline.submit(scope, "Dialysis twice a week.");
     await vectorized(scope, 1);
-    const events = await pipeline.store.reading.events(scope, documentId, 0, 100);
+    const events = await pipeline.store.reading.events(scope, documentId, null, 100);
     expect(events).toContainEqual(expect.objectContaining({ kind: "retrying", code: "embedding_response_invalid" }));
   });
 
@@ -303,7 +303,7 @@ describe("in the pipeline", () => {
     await until(async () => server.asked.length > before);
     await pipeline.stop(embedder);
     server.behave(null);
-    const events = await pipeline.store.reading.events(scope, documentId, 0, 100);
+    const events = await pipeline.store.reading.events(scope, documentId, null, 100);
     expect(events.at(-1)?.kind).toMatch(/handed_back|waiting/);
     [embedder] = (await pipeline.start("embedder")) as [Service];
     await vectorized(scope, 1);

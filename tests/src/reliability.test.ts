@@ -3,7 +3,7 @@ import { jobId } from "@sluice/contracts";
 import { createProducer } from "@sluice/queue";
 import { createLogger, createMetrics, type Service } from "@sluice/runtime";
 import type { Held, Scope } from "@sluice/store";
-import { parsed, sectionsOf, take } from "./support/by-hand.js";
+import { onlySections, parsed, sectionsOf, take } from "./support/by-hand.js";
 import { expectWhole, reached, settled, until } from "./support/checks.js";
 import { createPipeline, type Pipeline } from "./support/pipeline.js";
 import { openRawRedis, type RawRedis } from "./support/raw-redis.js";
@@ -75,11 +75,11 @@ describe("with no worker running", () => {
     const { work } = pipeline.store;
     const [sections, stale] = [sectionsOf(["One.", "Two."]), await held("Stale.")];
     await vanish(stale, "slow");
-    expect(await work.putSections(stale, 0, sections.slice(0, 1), [])).toBe("stored");
+    expect(await work.putParsed(stale, 0, onlySections(sections.slice(0, 1)))).toBe("stored");
     const current = await take(pipeline, "parse", stale, "heir");
-    expect(await work.putSections(current, 0, sections, [])).toBe("stored");
+    expect(await work.putParsed(current, 0, onlySections(sections))).toBe("stored");
 
-    expect(await work.putSections(stale, 1, sections.slice(1), [])).toBe("stale");
+    expect(await work.putParsed(stale, 1, onlySections(sections.slice(1)))).toBe("stale");
     expect(await work.sealParse(stale, "slow", parsed(1, 1))).toEqual({ outcome: "stale" });
     const failure = { code: "internal_error", maxAttempts: 1, delayMs: 0, durationMs: 1 };
     expect(await work.fail(stale, "slow", failure)).toBe("stale");
@@ -97,7 +97,7 @@ describe("with no worker running", () => {
   it("does not let a worker fail work that it has sealed and another stage now holds", async () => {
     const { work } = pipeline.store;
     const mine = await take(pipeline, "parse", await held("Sealed, and the answer lost."), "first");
-    await work.putSections(mine, 0, sectionsOf(["Text."]), []);
+    await work.putParsed(mine, 0, onlySections(sectionsOf(["Text."])));
     expect(await work.sealParse(mine, "first", parsed(1, 1))).toMatchObject({ outcome: "sealed" });
     const next = await take(pipeline, "chunk", mine, "second");
     const failure = { code: "internal_error", maxAttempts: 1, delayMs: 0, durationMs: 1 };
@@ -110,10 +110,10 @@ describe("with no worker running", () => {
     const mine = await take(pipeline, "parse", await held("Twice."), "worker");
     const [first, second] = sectionsOf(["First.", "Second."]);
     if (first === undefined || second === undefined) throw new Error("sections");
-    for (const _ of [1, 2]) expect(await work.putSections(mine, 0, [first], [])).toBe("stored");
+    for (const _ of [1, 2]) expect(await work.putParsed(mine, 0, onlySections([first]))).toBe("stored");
     expect(await work.sealParse(mine, "worker", parsed(2, 2))).toEqual({ outcome: "incomplete" });
     expect(await work.sealParse(mine, "worker", parsed(1, 2))).toEqual({ outcome: "incomplete" });
-    await work.putSections(mine, 1, [second], []);
+    await work.putParsed(mine, 1, onlySections([second]));
     expect(await rows("sections", mine)).toEqual([
       { generation: 1, ordinal: 0 },
       { generation: 1, ordinal: 1 },
@@ -195,7 +195,7 @@ describe("through accidents", () => {
     const work = { organizationId: scope.organizationId, ingestionId, generation: 1 };
     await take(pipeline, "parse", work, "ghost", { leaseMs: 300 });
     await expectWhole(pipeline, scope, 1);
-    const events = await pipeline.store.reading.events(scope, documentId, 0, 100);
+    const events = await pipeline.store.reading.events(scope, documentId, null, 100);
     expect(events).toContainEqual(expect.objectContaining({ kind: "requeued", code: "worker_lost", worker: "ghost" }));
   });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Scope } from "@sluice/store";
 import fc from "fast-check";
-import { parsed, sectionsOf, take } from "./support/by-hand.js";
+import { onlySections, parsed, sectionsOf, take } from "./support/by-hand.js";
 import { expectWhole, settled } from "./support/checks.js";
 import { createPipeline, type Pipeline } from "./support/pipeline.js";
 
@@ -43,7 +43,7 @@ describe("the spans of chunks", () => {
     const display = texts.join("\n\n");
     await take(pipeline, "parse", work, "by-hand");
     const parts = texts.length === 0 ? 0 : 1;
-    if (parts > 0) await pipeline.store.work.putSections(work, 0, sectionsOf(texts), []);
+    if (parts > 0) await pipeline.store.work.putParsed(work, 0, onlySections(sectionsOf(texts)));
     const sealed = await pipeline.store.work.sealParse(work, "by-hand", parsed(parts, texts.length, display.length));
     if (sealed.outcome !== "sealed" || sealed.job === undefined) throw new Error(sealed.outcome);
     await pipeline.producer.enqueue([sealed.job]);

@@ -36,7 +36,9 @@ const system = [
   "sluice_list_organizations",
   "sluice_memberships",
   "sluice_objects_erased",
+  "sluice_fold_tallies",
   "sluice_objects_to_erase",
+  "sluice_orphaned_objects",
   "sluice_put_embeddings",
   "sluice_register_model",
   "sluice_release_lease",
@@ -224,7 +226,7 @@ describe("a caller", () => {
     for (const attempt of [
       store.reading.document(two, documentId),
       store.reading.derived(two, documentId, "chunks", { after: -1, limit: 10 }),
-      store.reading.events(two, documentId, 0, 10),
+      store.reading.events(two, documentId, null, 10),
       store.reading.original(two, documentId),
       store.reading.batch(two, batch.id),
       store.reading.batchAction(two, batch.id, "cancel"),

@@ -62,6 +62,7 @@ create table sluice.batches (
   paused_at timestamptz,
   cancelled_at timestamptz
 );
+create index batches_cancelled on sluice.batches (id) where cancelled_at is not null;
 create index batches_by_time on sluice.batches (organization_id, created_at desc, id desc);
 
 create table sluice.documents (
@@ -73,6 +74,7 @@ create table sluice.documents (
   -- The patient the sender named, as `authority|identifier`; what the document itself says is in patients.
   patient text,
   content_hash text not null,
+  -- What the sender said of the revision that readers see (of the newest while they see none): a copy of its ingestion's.
   file_name text,
   tags text[] not null default '{}',
   metadata jsonb not null default '{}',
@@ -86,7 +88,10 @@ create table sluice.documents (
 );
 create index documents_by_time on sluice.documents (organization_id, created_at desc, id desc);
 create index documents_by_external_id on sluice.documents (organization_id, external_id) where external_id is not null;
+create index documents_by_patient on sluice.documents (organization_id, patient) where patient is not null;
+create index documents_by_file_name on sluice.documents (organization_id, file_name) where file_name is not null;
 create index documents_by_tag on sluice.documents using gin (tags);
+create index documents_by_metadata on sluice.documents using gin (metadata jsonb_path_ops);
 create index documents_by_parent on sluice.documents (parent_id, parent_ingestion_id) where parent_id is not null;
 
 create table sluice.ingestions (
@@ -103,6 +108,11 @@ create table sluice.ingestions (
   active boolean not null default false,
   batch_id uuid references sluice.batches,
   batch_key uuid not null generated always as (coalesce(batch_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+
+  -- What the sender said of it.
+  file_name text,
+  tags text[] not null default '{}',
+  metadata jsonb not null default '{}',
 
   -- The original, as stored and as found.
   object_path text not null,
@@ -133,6 +143,8 @@ create table sluice.ingestions (
   warnings jsonb not null default '[]',
   section_count integer not null default 0,
   page_count integer not null default 0,
+  table_count integer not null default 0,
+  fact_count integer not null default 0,
   text_length bigint not null default 0,
   chunk_count integer not null default 0,
   token_count bigint not null default 0,
@@ -150,12 +162,15 @@ create table sluice.ingestions (
 );
 create unique index ingestions_active on sluice.ingestions (document_id) where active;
 create index ingestions_by_batch on sluice.ingestions (batch_id, status) where batch_id is not null;
+create index ingestions_finished on sluice.ingestions (batch_id, finished_at) where batch_id is not null and finished_at is not null;
 create index ingestions_by_status on sluice.ingestions (organization_id, status);
 create index ingestions_by_object on sluice.ingestions (object_path);
--- The backlog, in the order the dispatcher takes it, and the window it fills.
-create index ingestions_backlog on sluice.ingestions (organization_id, batch_key, dispatch_after, id)
+-- The backlog, in the order the dispatcher takes it, and the windows it fills.
+create index ingestions_backlog on sluice.ingestions (organization_id, next_queue, batch_key, dispatch_after, id)
   where dispatched_at is null and next_queue is not null;
-create index ingestions_in_flight on sluice.ingestions (organization_id)
+create index ingestions_oldest on sluice.ingestions (next_queue, dispatch_after)
+  where dispatched_at is null and next_queue is not null;
+create index ingestions_in_flight on sluice.ingestions (organization_id, next_queue)
   where dispatched_at is not null and next_queue is not null;
 create index ingestions_dispatched on sluice.ingestions (dispatched_at, id)
   where dispatched_at is not null and next_queue is not null;
@@ -187,6 +202,25 @@ create table sluice.duplicate_receipts (
 );
 create index duplicate_receipts_by_batch on sluice.duplicate_receipts (batch_id) where batch_id is not null;
 
+-- How many of what there are, by organization and batch (the zero id for none), so that nobody counts rows on a poll.
+-- `measure`: a queue's name (ingestions waiting for it or worked on in it), a final status, accepted, submitted, duplicate, deleted, or
+-- dead/<stage>/<code>. Triggers append what changes; the supervisor folds it in. A count is the sum of both tables.
+create table sluice.tallies (
+  organization_id uuid not null,
+  batch_key uuid not null,
+  measure text not null,
+  n bigint not null,
+  primary key (organization_id, batch_key, measure)
+);
+create table sluice.tally_deltas (
+  id bigint generated always as identity primary key,
+  organization_id uuid not null,
+  batch_key uuid not null,
+  measure text not null,
+  delta integer not null
+);
+create index tally_deltas_by_batch on sluice.tally_deltas (organization_id, batch_key);
+
 -- What a deletion leaves: ids and times.
 create table sluice.tombstones (
   ingestion_id uuid primary key,
@@ -216,7 +250,7 @@ create table sluice.document_events (
   ingestion_id uuid not null,
   batch_id uuid,
   kind text not null check (kind in
-    ('accepted', 'advanced', 'retrying', 'waiting', 'handed_back', 'requeued', 'failed', 'cancelled', 'resumed', 'deleted')),
+    ('accepted', 'advanced', 'moved', 'retrying', 'waiting', 'handed_back', 'requeued', 'failed', 'cancelled', 'resumed', 'deleted')),
   status text not null,
   stage text,
   generation integer not null,
@@ -227,7 +261,7 @@ create table sluice.document_events (
   at timestamptz not null default clock_timestamp()
 );
 create index document_events_cursor on sluice.document_events (xid, id);
-create index document_events_by_document on sluice.document_events (document_id, id);
+create index document_events_by_document on sluice.document_events (document_id, xid, id);
 
 create table sluice.dead_letters (
   ingestion_id uuid primary key references sluice.ingestions on delete cascade,
@@ -281,8 +315,61 @@ create table sluice.pages (
   kind text not null check (kind in ('text', 'ocr', 'image', 'blank', 'unreadable')),
   start_offset bigint not null,
   end_offset bigint not null,
+  -- Of a recognised page: the mean of its lines, and each line's [start, end, confidence] over the display text.
   confidence real,
+  lines jsonb,
+  -- Degrees clockwise by which the page had to be turned to stand upright.
+  rotation integer check (rotation in (0, 90, 180, 270)),
   primary key (ingestion_id, generation, number)
+);
+
+create table sluice.tables (
+  ingestion_id uuid not null references sluice.ingestions on delete cascade,
+  generation integer not null,
+  ordinal integer not null,
+  organization_id uuid not null,
+  section_ordinal integer not null,
+  title text,
+  header_rows integer not null,
+  -- [{cells: [text, …], start, end}, …], the offsets over the display text.
+  rows jsonb not null,
+  page_from integer,
+  page_to integer,
+  primary key (ingestion_id, generation, ordinal)
+);
+
+create table sluice.facts (
+  ingestion_id uuid not null references sluice.ingestions on delete cascade,
+  generation integer not null,
+  ordinal integer not null,
+  organization_id uuid not null,
+  kind text not null check (kind in ('problem', 'medication', 'allergy', 'result', 'vital', 'procedure', 'immunization')),
+  text text not null,
+  codes jsonb not null default '[]',
+  value text,
+  unit text,
+  reference_range text,
+  flag text,
+  status text,
+  effective text,
+  effective_precision text,
+  -- Where the display text says it, and where the source does (a path into it).
+  evidence_start bigint,
+  evidence_end bigint,
+  source text not null,
+  -- Whose, as an index into the header's patients.
+  patient integer,
+  primary key (ingestion_id, generation, ordinal)
+);
+
+-- Pages that were recognised, kept as each is done: minutes of work must not be lost with a worker. Gone when the parse is sealed.
+create table sluice.recognised_pages (
+  ingestion_id uuid not null references sluice.ingestions on delete cascade,
+  engine text not null,
+  page integer not null,
+  organization_id uuid not null,
+  result jsonb not null,
+  primary key (ingestion_id, engine, page)
 );
 
 create table sluice.patients (
@@ -292,6 +379,7 @@ create table sluice.patients (
   identifier text not null,
   unique (organization_id, authority, identifier)
 );
+create index patients_by_identifier on sluice.patients (organization_id, identifier);
 
 create table sluice.document_patients (
   ingestion_id uuid not null references sluice.ingestions on delete cascade,
@@ -378,6 +466,12 @@ create table sluice.leases (
   holder text not null,
   fence bigint not null default 1,
   expires_at timestamptz not null
+);
+
+-- How far a loop has walked.
+create table sluice.cursors (
+  name text primary key,
+  place text
 );
 
 create table sluice.idempotency_keys (

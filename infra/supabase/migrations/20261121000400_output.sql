@@ -8,6 +8,30 @@ language sql stable set search_path = sluice, extensions, pg_temp as $$
     and status = p_status and next_queue is not null)
 $$;
 
+-- How many rows of the kinds that are known a part has.
+create function sluice.rows_in(p_rows jsonb, p_kinds text[]) returns integer language sql immutable as $$
+  select coalesce(sum(jsonb_array_length(p_rows->kind)), 0)::integer from unnest(p_kinds) kind where p_rows ? kind
+$$;
+
+-- Takes an ingestion to seal a stage of it; nothing when this generation is not the one being worked on.
+create function sluice.take_to_seal(p_organization uuid, p_ingestion uuid, p_generation integer, p_status text) returns setof sluice.ingestions
+language sql set search_path = sluice, extensions, pg_temp as $$
+  select * from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation
+    and status = p_status and next_queue is not null for update
+$$;
+
+-- True when all parts of a stage are there with as many rows as were made; the parts are then struck off.
+create function sluice.parts_complete(p_ingestion sluice.ingestions, p_stage text, p_parts integer, p_rows bigint) returns boolean
+language plpgsql set search_path = sluice, extensions, pg_temp as $$
+begin
+  if (select count(*) <> p_parts or coalesce(sum(row_count), 0) <> p_rows from parts
+      where ingestion_id = p_ingestion.id and generation = p_ingestion.generation and stage = p_stage) then
+    return false;
+  end if;
+  delete from parts where ingestion_id = p_ingestion.id and generation = p_ingestion.generation and stage = p_stage;
+  return true;
+end $$;
+
 -- Claims a part; false when it was written before.
 create function sluice.claim_part(p_ingestion uuid, p_generation integer, p_stage text, p_part integer, p_rows integer) returns boolean
 language plpgsql set search_path = sluice, extensions, pg_temp as $$
@@ -17,24 +41,53 @@ begin
   return found;
 end $$;
 
--- Sections and pages of one part. Answers stored · stale.
-create function public.sluice_put_sections(p_organization uuid, p_ingestion uuid, p_generation integer, p_part integer, p_sections jsonb, p_pages jsonb)
+-- What a parse writes, one part of it: p_rows {sections, pages, tables, facts}, each a list. Answers stored · stale.
+-- A part counts the rows that were written, not those that were sent: what this database does not know of is missed by the seal.
+create function public.sluice_put_parsed(p_organization uuid, p_ingestion uuid, p_generation integer, p_part integer, p_rows jsonb)
 returns text language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 begin
   if not sluice.writable(p_organization, p_ingestion, p_generation, 'uploaded') then return 'stale'; end if;
-  if not sluice.claim_part(p_ingestion, p_generation, 'parse', p_part, jsonb_array_length(p_sections) + jsonb_array_length(p_pages)) then
+  if not sluice.claim_part(p_ingestion, p_generation, 'parse', p_part, sluice.rows_in(p_rows, array['sections', 'pages', 'tables', 'facts'])) then
     return 'stored';
   end if;
   insert into sections (ingestion_id, generation, ordinal, organization_id, level, title, code_system, code, code_display, text, start_offset, page_from, page_to)
   select p_ingestion, p_generation, s.ordinal, p_organization, s.level, s.title, s.code->>'system', s.code->>'code', s.code->>'display', s.text, s.start, s."pageFrom", s."pageTo"
-  from jsonb_to_recordset(p_sections) as s(ordinal integer, level integer, title text, code jsonb, text text, start bigint, "pageFrom" integer, "pageTo" integer);
-  insert into pages (ingestion_id, generation, number, organization_id, kind, start_offset, end_offset, confidence)
-  select p_ingestion, p_generation, p.number, p_organization, p.kind, p.start, p."end", p.confidence
-  from jsonb_to_recordset(p_pages) as p(number integer, kind text, start bigint, "end" bigint, confidence real);
+  from jsonb_to_recordset(coalesce(p_rows->'sections', '[]')) as s(ordinal integer, level integer, title text, code jsonb, text text, start bigint, "pageFrom" integer, "pageTo" integer);
+  insert into pages (ingestion_id, generation, number, organization_id, kind, start_offset, end_offset, confidence, lines, rotation)
+  select p_ingestion, p_generation, p.number, p_organization, p.kind, p.start, p."end", p.confidence, p.lines, p.rotation
+  from jsonb_to_recordset(coalesce(p_rows->'pages', '[]')) as p(number integer, kind text, start bigint, "end" bigint, confidence real, lines jsonb, rotation integer);
+  insert into tables (ingestion_id, generation, ordinal, organization_id, section_ordinal, title, header_rows, rows, page_from, page_to)
+  select p_ingestion, p_generation, t.ordinal, p_organization, t.section, t.title, t."headerRows", t.rows, t."pageFrom", t."pageTo"
+  from jsonb_to_recordset(coalesce(p_rows->'tables', '[]')) as t(ordinal integer, section integer, title text, "headerRows" integer, rows jsonb, "pageFrom" integer, "pageTo" integer);
+  insert into facts (ingestion_id, generation, ordinal, organization_id, kind, text, codes, value, unit, reference_range, flag, status, effective,
+    effective_precision, evidence_start, evidence_end, source, patient)
+  select p_ingestion, p_generation, f.ordinal, p_organization, f.kind, f.text, f.codes, f.value, f.unit, f.range, f.flag, f.status, f.effective->>'value',
+    f.effective->>'precision', (f.evidence->>'start')::bigint, (f.evidence->>'end')::bigint, f.source, f.patient
+  from jsonb_to_recordset(coalesce(p_rows->'facts', '[]')) as f(ordinal integer, kind text, text text, codes jsonb, value text, unit text, range text, flag text,
+    status text, effective jsonb, evidence jsonb, source text, patient integer);
   return 'stored';
 exception when foreign_key_violation then
   return 'stale';
 end $$;
+
+-- A page that was recognised by an engine; kept apart from generations, since it is the same whoever recognised it. Answers stored · stale.
+create function public.sluice_put_recognised(p_organization uuid, p_ingestion uuid, p_generation integer, p_engine text, p_page integer, p_result jsonb)
+returns text language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+begin
+  if not sluice.writable(p_organization, p_ingestion, p_generation, 'uploaded') then return 'stale'; end if;
+  insert into recognised_pages (ingestion_id, engine, page, organization_id, result) values (p_ingestion, p_engine, p_page, p_organization, p_result)
+  on conflict do nothing;
+  return 'stored';
+exception when foreign_key_violation then
+  return 'stale';
+end $$;
+
+-- System in the sense that only the worker that holds the generation gets an answer: what was recognised of a page before, or null.
+create function public.sluice_recognised(p_organization uuid, p_ingestion uuid, p_generation integer, p_engine text, p_page integer) returns jsonb
+language sql stable security definer set search_path = sluice, extensions, pg_temp as $$
+  select result from recognised_pages where organization_id = p_organization and ingestion_id = p_ingestion and engine = p_engine and page = p_page
+    and sluice.writable(p_organization, p_ingestion, p_generation, 'uploaded')
+$$;
 
 -- The first day an ISO date of any precision covers; null when it is no date.
 create function sluice.first_day(p_value text) returns date language plpgsql immutable as $$
@@ -98,18 +151,6 @@ begin
   return d.parent_id is null or sluice.reading_shown(d.parent_ingestion_id);
 end $$;
 
--- Locks a document and all it was found in, outermost first. Whoever changes what readers see of a family holds these before
--- any ingestion: a parent and a child that finish at the same time must not miss each other.
-create function sluice.lock_family(p_document uuid) returns void
-language plpgsql set search_path = sluice, extensions, pg_temp as $$
-begin
-  perform 1 from documents where id in (
-    with recursive up as (
-      select id, parent_id from documents where id = p_document
-      union all select p.id, p.parent_id from up join documents p on p.id = up.parent_id)
-    select id from up) order by depth for update;
-end $$;
-
 -- Whether something that was found in this reading, at any depth, is still on its way.
 create function sluice.children_pending(p_document uuid, p_reading uuid) returns boolean
 language sql stable set search_path = sluice, extensions, pg_temp as $$
@@ -137,6 +178,7 @@ begin
     and sluice.children_pending(d.id, p_ingestion.id) then return; end if;
   update ingestions set active = false where document_id = d.id and active and id <> p_ingestion.id;
   update ingestions set active = true where id = p_ingestion.id;
+  perform sluice.show_description(p_ingestion);
   perform sluice.show_children(d.id, p_ingestion.id);
 end $$;
 
@@ -155,10 +197,10 @@ begin
   perform sluice.child_settled(d.parent_id, d.parent_ingestion_id);
 end $$;
 
--- Seals the parse: p_summary is the parser's {format, mediaType, header, warnings, sections, pages, length} with
+-- Seals the parse: p_summary is the parser's {format, mediaType, header, warnings, counts by kind of row, length} with
 -- parserVersion and children [{path, objectPath, contentHash, byteLength, declaredType, mediaType, fileName}].
 -- Answers {outcome: sealed, job} · stale · incomplete.
--- p_last {sections, pages} is the last part, written here: a document of one part takes one call.
+-- p_last is the last part, written here: a document of one part takes one call.
 create function public.sluice_seal_parse(p_organization uuid, p_ingestion uuid, p_generation integer, p_worker text, p_parts integer,
   p_summary jsonb, p_duration_ms integer, p_last jsonb default null) returns jsonb
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
@@ -166,33 +208,30 @@ declare
   i ingestions;
   d documents;
   v_child jsonb;
-  v_rows bigint;
-  v_count bigint;
 begin
   perform sluice.lock_family((select document_id from ingestions where organization_id = p_organization and id = p_ingestion));
-  select * into i from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation
-    and status = 'uploaded' and next_queue is not null for update;
+  select * into i from sluice.take_to_seal(p_organization, p_ingestion, p_generation, 'uploaded');
   if not found then return jsonb_build_object('outcome', 'stale'); end if;
   if p_last is not null then
-    perform public.sluice_put_sections(p_organization, p_ingestion, p_generation, p_parts - 1, p_last->'sections', p_last->'pages');
+    perform public.sluice_put_parsed(p_organization, p_ingestion, p_generation, p_parts - 1, p_last);
   end if;
-  select count(*), coalesce(sum(row_count), 0) into v_count, v_rows from parts where ingestion_id = i.id and generation = p_generation and stage = 'parse';
-  if v_count <> p_parts or v_rows <> (p_summary->>'sections')::bigint + (p_summary->>'pages')::bigint then
+  if not sluice.parts_complete(i, 'parse', p_parts, (select sum(value::integer) from jsonb_each_text(p_summary->'counts'))) then
     return jsonb_build_object('outcome', 'incomplete');
   end if;
-  delete from parts where ingestion_id = i.id and generation = p_generation and stage = 'parse';
+  delete from recognised_pages where ingestion_id = i.id;
 
   update ingestions set parsed_generation = p_generation, format = p_summary->>'format', media_type = p_summary->>'mediaType',
-    header = p_summary->'header', warnings = p_summary->'warnings', section_count = (p_summary->>'sections')::integer,
-    page_count = (p_summary->>'pages')::integer, text_length = (p_summary->>'length')::bigint, parser_version = p_summary->>'parserVersion'
+    header = p_summary->'header', warnings = p_summary->'warnings', section_count = (p_summary#>>'{counts,sections}')::integer,
+    page_count = (p_summary#>>'{counts,pages}')::integer, table_count = coalesce((p_summary#>>'{counts,tables}')::integer, 0),
+    fact_count = coalesce((p_summary#>>'{counts,facts}')::integer, 0), text_length = (p_summary->>'length')::bigint, parser_version = p_summary->>'parserVersion'
   where id = i.id;
   i := sluice.advance(i, 'parsed', 'chunk', p_worker, p_duration_ms);
 
   insert into patients (organization_id, authority, identifier)
-  select distinct p_organization, x->>'authority', x->>'value' from jsonb_array_elements(coalesce(p_summary#>'{header,patient,identifiers}', '[]')) x
+  select distinct p_organization, x->>'authority', x->>'value' from jsonb_path_query(p_summary, '$.header.patients[*].identifiers[*]') x
   order by 2, 3 on conflict do nothing;
   insert into document_patients (ingestion_id, patient_id, organization_id)
-  select distinct i.id, p.id, p_organization from jsonb_array_elements(coalesce(p_summary#>'{header,patient,identifiers}', '[]')) x
+  select distinct i.id, p.id, p_organization from jsonb_path_query(p_summary, '$.header.patients[*].identifiers[*]') x
   join patients p on p.organization_id = p_organization and p.authority = x->>'authority' and p.identifier = x->>'value'
   on conflict do nothing;
   insert into document_dates (ingestion_id, ordinal, organization_id, kind, value, day, precision, origin)
@@ -205,8 +244,9 @@ begin
   for v_child in select value from jsonb_array_elements(coalesce(p_summary->'children', '[]')) loop
     insert into documents (id, organization_id, identity_key, content_hash, file_name, parent_id, parent_ingestion_id, member_path, depth, patient, tags)
     values (sluice.child_id(i.id, v_child->>'path'), p_organization, 'child:' || sluice.child_id(i.id, v_child->>'path'), v_child->>'contentHash',
-      v_child->>'fileName', d.id, i.id, v_child->>'path', d.depth + 1, d.patient, d.tags);
-    perform sluice.start_ingestion(p_organization, sluice.child_id(i.id, v_child->>'path'), i.batch_id, v_child, 'child', false);
+      v_child->>'fileName', d.id, i.id, v_child->>'path', d.depth + 1, d.patient, i.tags);
+    perform sluice.start_ingestion(p_organization, sluice.child_id(i.id, v_child->>'path'), i.batch_id,
+      v_child || jsonb_build_object('tags', to_jsonb(i.tags)), 'child', false);
   end loop;
   -- Where readers see no revision yet, they see what was found in the newest reading.
   if not exists (select from ingestions where document_id = d.id and active) then
@@ -244,18 +284,13 @@ create function public.sluice_seal_chunks(p_organization uuid, p_ingestion uuid,
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
   i ingestions;
-  v_rows bigint;
-  v_count bigint;
 begin
-  select * into i from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation
-    and status = 'parsed' and next_queue is not null for update;
+  select * into i from sluice.take_to_seal(p_organization, p_ingestion, p_generation, 'parsed');
   if not found then return jsonb_build_object('outcome', 'stale'); end if;
   if p_last is not null then
     perform public.sluice_put_chunks(p_organization, p_ingestion, p_generation, p_parts - 1, p_last);
   end if;
-  select count(*), coalesce(sum(row_count), 0) into v_count, v_rows from parts where ingestion_id = i.id and generation = p_generation and stage = 'chunk';
-  if v_count <> p_parts or v_rows <> (p_summary->>'chunks')::bigint then return jsonb_build_object('outcome', 'incomplete'); end if;
-  delete from parts where ingestion_id = i.id and generation = p_generation and stage = 'chunk';
+  if not sluice.parts_complete(i, 'chunk', p_parts, (p_summary->>'chunks')::bigint) then return jsonb_build_object('outcome', 'incomplete'); end if;
   update ingestions set chunked_generation = p_generation, chunk_count = (p_summary->>'chunks')::integer,
     token_count = (p_summary->>'tokens')::bigint, chunker_version = p_summary->>'chunkerVersion' where id = i.id;
   i := sluice.advance(i, 'chunked', 'embed', p_worker, p_duration_ms);
@@ -303,8 +338,7 @@ declare
   v_active text;
 begin
   perform sluice.lock_family((select document_id from ingestions where organization_id = p_organization and id = p_ingestion));
-  select * into i from ingestions where organization_id = p_organization and id = p_ingestion and generation = p_generation
-    and status = 'chunked' and next_queue is not null for update;
+  select * into i from sluice.take_to_seal(p_organization, p_ingestion, p_generation, 'chunked');
   if not found then return jsonb_build_object('outcome', 'stale'); end if;
   select active_model into v_active from organizations where id = p_organization;
   if v_active is null then

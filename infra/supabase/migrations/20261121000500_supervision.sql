@@ -17,36 +17,38 @@ language sql security definer set search_path = sluice, extensions, pg_temp as $
   update leases set expires_at = now() where name = p_name and holder = p_holder
 $$;
 
--- System. Fills every organization's window from its backlog, fairly: one of each organization in turn, and within an
--- organization one of each batch in turn; paused and cancelled batches are passed over without being read. Answers the jobs to queue.
+-- System. Fills every organization's windows from its backlog, fairly: one of each organization in turn, and within an organization one
+-- of each lane (queue and batch) in turn; paused and cancelled batches are passed over without being read. Answers the jobs to queue.
 create function public.sluice_dispatch(p_limit integer, p_window integer, p_organizations uuid[] default null) returns jsonb
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
   v_jobs jsonb;
 begin
   with recursive lanes as (
-    -- The distinct (organization, batch) pairs of the backlog, by stepping from one to the next through the index.
-    (select organization_id, batch_key from ingestions where dispatched_at is null and next_queue is not null
-      order by organization_id, batch_key limit 1)
+    -- The distinct (organization, queue, batch) of the backlog, by stepping from one to the next through the index.
+    (select organization_id, next_queue, batch_key from ingestions where dispatched_at is null and next_queue is not null
+      order by organization_id, next_queue, batch_key limit 1)
     union all
-    select n.organization_id, n.batch_key from lanes l cross join lateral (
-      select organization_id, batch_key from ingestions where dispatched_at is null and next_queue is not null
-        and (organization_id, batch_key) > (l.organization_id, l.batch_key) order by organization_id, batch_key limit 1) n
+    select n.organization_id, n.next_queue, n.batch_key from lanes l cross join lateral (
+      select organization_id, next_queue, batch_key from ingestions where dispatched_at is null and next_queue is not null
+        and (organization_id, next_queue, batch_key) > (l.organization_id, l.next_queue, l.batch_key)
+      order by organization_id, next_queue, batch_key limit 1) n
   ), open_lanes as (
-    select l.* from lanes l left join batches b on b.id = l.batch_key
+    select l.*, sluice.window_of(l.next_queue) as part from lanes l left join batches b on b.id = l.batch_key
     where b.paused_at is null and b.cancelled_at is null and (p_organizations is null or l.organization_id = any (p_organizations))
   ), rooms as (
-    select o.id as organization_id, sluice.in_flight(o.id, coalesce(o.in_flight_window, p_window)) as flying, coalesce(o.in_flight_window, p_window) as width
-    from organizations o where o.id in (select organization_id from open_lanes)
+    select r.organization_id, r.part, r.width, sluice.in_flight(r.organization_id, r.part, r.width) as flying
+    from (select distinct l.organization_id, l.part, coalesce(o.in_flight_window, p_window) as width
+      from open_lanes l join organizations o on o.id = l.organization_id) r
   ), waiting as (
-    select w.id, l.organization_id, r.flying, r.width, w.dispatch_after,
-      row_number() over (partition by l.organization_id, l.batch_key order by w.dispatch_after, w.id) as lane_turn
-    from open_lanes l join rooms r using (organization_id) cross join lateral (
-      select i.id, i.dispatch_after from ingestions i where i.organization_id = l.organization_id and i.batch_key = l.batch_key
-        and i.dispatched_at is null and i.next_queue is not null and i.dispatch_after <= now()
+    select w.id, l.organization_id, l.part, r.flying, r.width, w.dispatch_after,
+      row_number() over (partition by l.organization_id, l.next_queue, l.batch_key order by w.dispatch_after, w.id) as lane_turn
+    from open_lanes l join rooms r using (organization_id, part) cross join lateral (
+      select i.id, i.dispatch_after from ingestions i where i.organization_id = l.organization_id and i.next_queue = l.next_queue
+        and i.batch_key = l.batch_key and i.dispatched_at is null and i.dispatch_after <= now()
       order by i.dispatch_after, i.id limit greatest(0, least(r.width - r.flying, p_limit))) w
   ), turns as (
-    select *, row_number() over (partition by organization_id order by lane_turn, dispatch_after, id) as turn from waiting
+    select *, row_number() over (partition by organization_id, part order by lane_turn, dispatch_after, id) as turn from waiting
   ), chosen as (
     select id, flying + turn - 1 as rank from turns where flying + turn <= width order by turn, dispatch_after limit p_limit
   ), sent as (
@@ -82,12 +84,14 @@ declare
   v_expired boolean;
   i ingestions;
 begin
-  for v_item in select value from jsonb_array_elements(p_items) loop
+  for v_item in select value from jsonb_array_elements(p_items) order by value->>'ingestionId' loop
     select * into i from ingestions where organization_id = (v_item->>'organizationId')::uuid and id = (v_item->>'ingestionId')::uuid
       and generation = (v_item->>'generation')::integer and next_queue = v_item->>'queue' and dispatched_at is not null
       and (lease_until is null or lease_until < now()) for update;
     continue when not found;
     v_expired := i.lease_until is not null;
+    -- The next turn comes to it again.
+    continue when v_expired and i.deaths + 1 >= p_max_deaths and not sluice.try_lock_family(i.document_id);
     update ingestions set deaths = deaths + case when v_expired then 1 else 0 end where id = i.id returning * into i;
     if i.deaths >= p_max_deaths then
       perform sluice.bury(i, sluice.stage_of(i.status), 'worker_lost', i.attempts, i.lease_worker, null);
@@ -106,35 +110,47 @@ create function public.sluice_sweep_parts(p_limit integer) returns integer
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
   p record;
+  v_table text;
   v_count integer := 0;
 begin
   for p in select x.* from parts x join ingestions i on i.id = x.ingestion_id
     where x.generation < i.generation or i.next_queue is null limit p_limit loop
-    if p.stage = 'parse' then
-      delete from sections s using ingestions i where i.id = s.ingestion_id and s.ingestion_id = p.ingestion_id
-        and s.generation = p.generation and p.generation is distinct from i.parsed_generation;
-      delete from pages s using ingestions i where i.id = s.ingestion_id and s.ingestion_id = p.ingestion_id
-        and s.generation = p.generation and p.generation is distinct from i.parsed_generation;
-    else
-      delete from chunks s using ingestions i where i.id = s.ingestion_id and s.ingestion_id = p.ingestion_id
-        and s.generation = p.generation and p.generation is distinct from i.chunked_generation;
-    end if;
+    foreach v_table in array case p.stage when 'parse' then array['sections', 'pages', 'tables', 'facts'] else array['chunks'] end loop
+      execute format('delete from sluice.%I s using sluice.ingestions i where i.id = s.ingestion_id and s.ingestion_id = $1
+        and s.generation = $2 and s.generation is distinct from i.%I', v_table, case p.stage when 'parse' then 'parsed_generation' else 'chunked_generation' end)
+      using p.ingestion_id, p.generation;
+    end loop;
     delete from parts where ingestion_id = p.ingestion_id and generation = p.generation and stage = p.stage and part = p.part;
     v_count := v_count + 1;
   end loop;
   return v_count;
 end $$;
 
--- System. Stored objects that have no business being there: those a deletion still owes, and uploads that were never accepted
--- (the gateway died between storing and accepting). Bounded; an hour's grace for uploads under way.
-create function public.sluice_objects_to_erase(p_grace_ms integer, p_limit integer) returns jsonb
+-- System. Stored objects that a deletion still owes, oldest first.
+create function public.sluice_objects_to_erase(p_limit integer) returns jsonb
 language sql stable security definer set search_path = sluice, extensions, pg_temp as $$
-  select coalesce(jsonb_agg(path), '[]') from (
-    (select object_path as path from erasures order by requested_at limit p_limit)
-    union
-    (select o.name from storage.objects o where o.bucket_id = 'originals' and o.created_at < now() - make_interval(secs => p_grace_ms / 1000.0)
-      and not exists (select from ingestions i where i.object_path = o.name) order by o.created_at limit p_limit)) x
+  select coalesce(jsonb_agg(object_path), '[]') from (select object_path from erasures order by requested_at, object_path limit p_limit) x
 $$;
+
+-- System. One step of a walk over all stored objects, p_limit of them: {paths, more}, `paths` being those that nothing refers to (the
+-- gateway or a parser died between storing and committing). Younger ones than p_grace_ms may still be under way.
+create function public.sluice_orphaned_objects(p_grace_ms bigint, p_limit integer) returns jsonb
+language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+declare
+  v_after text;
+  v_last text;
+  v_seen integer;
+  v_paths jsonb;
+begin
+  select place into v_after from cursors where name = 'orphaned_objects';
+  select count(*), max(o.name), coalesce(jsonb_agg(o.name) filter (where o.created_at < now() - make_interval(secs => p_grace_ms / 1000.0)
+      and not exists (select from ingestions i where i.object_path = o.name)), '[]')
+  into v_seen, v_last, v_paths
+  from (select name, created_at from storage.objects where bucket_id = 'originals' and (v_after is null or name > v_after) order by name limit p_limit) o;
+  insert into cursors (name, place) values ('orphaned_objects', case when v_seen = p_limit then v_last end)
+  on conflict (name) do update set place = excluded.place;
+  return jsonb_build_object('paths', v_paths, 'more', v_seen = p_limit);
+end $$;
 
 -- System. Storage has confirmed that these are gone.
 create function public.sluice_objects_erased(p_paths text[]) returns void
@@ -146,13 +162,13 @@ $$;
 create function public.sluice_cancel_step(p_limit integer) returns integer
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
-  i ingestions;
+  b record;
   v_count integer := 0;
 begin
-  for i in select x.* from ingestions x join batches b on b.id = x.batch_id
-    where b.cancelled_at is not null and x.next_queue is not null limit p_limit for update of x skip locked loop
-    perform sluice.cancel_ingestion(i);
-    v_count := v_count + 1;
+  for b in select id from batches where cancelled_at is not null
+    and exists (select from ingestions i where i.batch_id = batches.id and i.status in ('uploaded', 'parsed', 'chunked')) loop
+    v_count := v_count + sluice.cancel_some(b.id, p_limit - v_count);
+    exit when v_count >= p_limit;
   end loop;
   return v_count;
 end $$;
@@ -163,17 +179,47 @@ language sql security definer set search_path = sluice, extensions, pg_temp as $
   delete from idempotency_keys where ctid in (select ctid from idempotency_keys where created_at < now() - interval '1 day' limit 5000)
 $$;
 
--- System. What the metrics show of all organizations together: counts by status, the backlog and its oldest by queue, dead letters.
+-- System. Folds what changed into the tallies, oldest first. Answers how many changes; one transaction, so that a count taken at any
+-- moment sees each change once.
+create function public.sluice_fold_tallies(p_limit integer) returns integer
+language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+declare
+  v_count integer;
+begin
+  with taken as (
+    delete from tally_deltas where id in (select id from tally_deltas order by id limit p_limit)
+    returning organization_id, batch_key, measure, delta
+  ), folded as (
+    insert into tallies (organization_id, batch_key, measure, n)
+    select organization_id, batch_key, measure, sum(delta) from taken group by 1, 2, 3 order by 1, 2, 3
+    on conflict (organization_id, batch_key, measure) do update set n = tallies.n + excluded.n
+  )
+  select count(*) into v_count from taken;
+  return v_count;
+end $$;
+
+-- System. What the metrics show of all organizations together: counts by measure, what is in the backlog and its oldest by queue, and
+-- whose ledger is off. Reads tallies and what is in flight, never all rows.
 create function public.sluice_stats() returns jsonb
 language sql stable security definer set search_path = sluice, extensions, pg_temp as $$
+  with counts as (
+    select organization_id, measure, sum(n) as n from (
+      select organization_id, measure, n from tallies union all select organization_id, measure, delta from tally_deltas) x
+    group by organization_id, measure
+  ), queues as (
+    select q.queue, coalesce((select sum(n) from counts where measure = q.queue), 0)
+        - (select count(*) from ingestions where dispatched_at is not null and next_queue = q.queue) as waiting,
+      (select min(dispatch_after) from ingestions where dispatched_at is null and next_queue = q.queue) as oldest
+    from unnest(array['parse', 'ocr', 'chunk', 'embed']) q(queue)
+  )
   select jsonb_build_object(
-    'documents', (select coalesce(jsonb_object_agg(status, n), '{}') from (select status, count(*) n from ingestions group by status) s),
-    'deleted', (select count(*) from tombstones),
-    'accepted', (select count(*) from acceptances),
-    'backlog', (select coalesce(jsonb_agg(jsonb_build_object('queue', next_queue, 'waiting', n, 'oldestSeconds', extract(epoch from now() - oldest))), '[]')
-      from (select next_queue, count(*) n, min(dispatch_after) oldest from ingestions where dispatched_at is null and next_queue is not null group by next_queue) b),
-    'deadLetters', (select coalesce(jsonb_agg(jsonb_build_object('stage', stage, 'code', code, 'count', n)), '[]')
-      from (select stage, code, count(*) n from dead_letters group by stage, code) d))
+    'counts', (select coalesce(jsonb_object_agg(measure, n), '{}') from (select measure, sum(n) as n from counts group by measure) s),
+    'backlog', (select jsonb_agg(jsonb_build_object('queue', queue, 'waiting', greatest(0, waiting),
+      'oldestSeconds', coalesce(extract(epoch from now() - oldest), 0))) from queues),
+    'unbalanced', (select coalesce(jsonb_agg(jsonb_build_object('organizationId', organization_id, 'imbalance', off)), '[]') from (
+      select organization_id, sum(case when measure = 'accepted' then n
+        when measure in ('parse', 'ocr', 'chunk', 'embed', 'vectorized', 'failed', 'cancelled', 'deleted') then -n else 0 end) as off
+      from counts group by organization_id) l where off <> 0))
 $$;
 
 -- ── Events by cursor ────────────────────────────────────────────────────────────────────────────────────────

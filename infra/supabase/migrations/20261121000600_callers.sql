@@ -1,17 +1,20 @@
 -- What the gateway calls for somebody: batches, status, content, deletion. Each checks the caller and writes the audit entry.
 
+-- A document with the state of its newest ingestion `i`, and what readers see of it: the active revision's, or the newest one's facts
+-- about the file while there is none. The header was read from the document, so nobody sees it before the seal.
 create function sluice.describe(d sluice.documents, i sluice.ingestions) returns jsonb
 language sql stable set search_path = sluice, extensions, pg_temp as $$
-  select jsonb_build_object('id', d.id, 'externalId', d.external_id, 'patient', d.patient, 'fileName', d.file_name, 'contentHash', i.content_hash,
-    'byteLength', i.byte_length, 'mediaType', i.media_type, 'declaredType', i.declared_type, 'format', i.format,
+  select jsonb_build_object('id', d.id, 'externalId', d.external_id, 'patient', d.patient, 'fileName', d.file_name, 'contentHash', s.content_hash,
+    'byteLength', s.byte_length, 'mediaType', s.media_type, 'declaredType', s.declared_type, 'format', s.format,
     'tags', to_jsonb(d.tags), 'metadata', d.metadata, 'parentId', d.parent_id, 'memberPath', d.member_path, 'batchId', i.batch_id,
     'ingestionId', i.id, 'revision', i.revision, 'generation', i.generation, 'status', i.status, 'queue', i.next_queue,
     'waitingFor', i.waiting_for, 'attempts', i.attempts, 'errorCode', i.error_code, 'failedStage', i.failed_stage,
-    'activeRevision', (select a.revision from ingestions a where a.document_id = d.id and a.active),
-    'header', i.header, 'warnings', i.warnings, 'embeddingModel', i.embedding_model,
-    'counts', jsonb_build_object('sections', i.section_count, 'pages', i.page_count, 'chunks', i.chunk_count, 'tokens', i.token_count,
-      'children', (select count(*) from documents c where c.parent_id = d.id and c.parent_ingestion_id = i.id)),
+    'activeRevision', case when s.active then s.revision end,
+    'header', case when s.active then s.header end, 'warnings', s.warnings, 'embeddingModel', s.embedding_model,
+    'counts', jsonb_build_object('sections', s.section_count, 'pages', s.page_count, 'tables', s.table_count, 'facts', s.fact_count, 'chunks', s.chunk_count, 'tokens', s.token_count,
+      'children', (select count(*) from documents c where c.parent_id = d.id and c.parent_ingestion_id = s.id)),
     'timings', jsonb_build_object('acceptedAt', i.accepted_at, 'parsedAt', i.parsed_at, 'chunkedAt', i.chunked_at, 'finishedAt', i.finished_at))
+  from (select * from ingestions where document_id = d.id and (active or id = i.id) order by active desc limit 1) s
 $$;
 
 create function sluice.latest(p_document uuid) returns sluice.ingestions
@@ -75,12 +78,25 @@ begin
     where d.organization_id = p_organization and (p_before_at is null or (d.created_at, d.id) < (p_before_at, p_before_id))
       -- Spelled out, so that a plan made for the filter at hand drops what it does not name and finds the rest by index.
       and (p_filter->>'documentId' is null or d.id = (p_filter->>'documentId')::uuid)
+      and (p_filter->>'parentId' is null or d.parent_id = (p_filter->>'parentId')::uuid)
+      and (p_filter->>'externalId' is null or d.external_id = p_filter->>'externalId')
+      and (p_filter->>'fileName' is null or d.file_name = p_filter->>'fileName')
+      and (p_filter->'tags' is null or d.tags @> array(select jsonb_array_elements_text(p_filter->'tags')))
+      and (p_filter->'metadata' is null or d.metadata @> (p_filter->'metadata'))
       and (p_filter->>'batchId' is null or exists (select from ingestions b where b.document_id = d.id and b.batch_id = (p_filter->>'batchId')::uuid))
       and (p_filter->>'status' is null or i.status = p_filter->>'status')
       and (p_filter->>'code' is null or i.error_code = p_filter->>'code')
-      and (p_filter->>'externalId' is null or d.external_id = p_filter->>'externalId')
-      and (p_filter - '{documentId,batchId,status,code,externalId}'::text[] = '{}'
-        or sluice.passes(d, i, p_filter - '{documentId,batchId,status,code,externalId}'::text[]))
+      and (p_filter->>'format' is null or i.format = p_filter->>'format')
+      and (p_filter->>'patient' is null or d.id = any (array(
+        select named.id from documents named where named.organization_id = p_organization and named.patient = p_filter->>'patient'
+        union select read.document_id from patients p join document_patients dp on dp.patient_id = p.id
+          join ingestions read on read.id = dp.ingestion_id and read.active
+          where p.organization_id = p_organization and (p.identifier = p_filter->>'patient'
+            or (p.identifier = substr(p_filter->>'patient', strpos(p_filter->>'patient', '|') + 1)
+              and p.authority || '|' || p.identifier = p_filter->>'patient')))))
+      and ((p_filter->>'from' is null and p_filter->>'to' is null) or exists (
+        select from document_dates x join ingestions dated on dated.id = x.ingestion_id and dated.active where dated.document_id = d.id
+          and (p_filter->>'from' is null or x.day >= (p_filter->>'from')::date) and (p_filter->>'to' is null or x.day <= (p_filter->>'to')::date)))
     order by d.created_at desc, d.id desc limit least(p_limit, 500)) x;
   perform sluice.audit(p_organization, p_caller, 'documents.query', 'document', v_ids, 'allowed');
   return jsonb_build_object('outcome', 'ok', 'items', v_items);
@@ -93,7 +109,7 @@ language sql stable set search_path = sluice, extensions, pg_temp as $$
     and case when p_revision is null then active else revision = p_revision end
 $$;
 
--- One page of what was derived from a document. p_what: sections · pages · chunks. Outcomes: ok · forbidden · not_found · not_ready.
+-- One page of what was derived from a document. p_what: sections · pages · tables · facts · chunks. Outcomes: ok · forbidden · not_found · not_ready.
 create function public.sluice_read_content(p_organization uuid, p_caller jsonb, p_document uuid, p_what text, p_revision integer, p_after integer, p_limit integer)
 returns jsonb language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
@@ -120,9 +136,22 @@ begin
       and ordinal > p_after order by ordinal limit v_limit) s;
   elsif p_what = 'pages' then
     select coalesce(jsonb_agg(jsonb_build_object('number', s.number, 'kind', s.kind, 'start', s.start_offset, 'end', s.end_offset,
-      'confidence', s.confidence) order by s.number), '[]') into v_items
+      'confidence', s.confidence, 'lines', s.lines, 'rotation', s.rotation) order by s.number), '[]') into v_items
     from (select * from pages where organization_id = p_organization and ingestion_id = i.id and generation = i.parsed_generation
       and number > p_after order by number limit v_limit) s;
+  elsif p_what = 'tables' then
+    select coalesce(jsonb_agg(jsonb_build_object('ordinal', s.ordinal, 'section', s.section_ordinal, 'title', s.title, 'headerRows', s.header_rows,
+      'rows', s.rows, 'pageFrom', s.page_from, 'pageTo', s.page_to) order by s.ordinal), '[]') into v_items
+    from (select * from tables where organization_id = p_organization and ingestion_id = i.id and generation = i.parsed_generation
+      and ordinal > p_after order by ordinal limit v_limit) s;
+  elsif p_what = 'facts' then
+    select coalesce(jsonb_agg(jsonb_build_object('ordinal', s.ordinal, 'kind', s.kind, 'text', s.text, 'codes', s.codes, 'value', s.value, 'unit', s.unit,
+      'range', s.reference_range, 'flag', s.flag, 'status', s.status,
+      'effective', case when s.effective is not null then jsonb_build_object('value', s.effective, 'precision', s.effective_precision) end,
+      'evidence', case when s.evidence_start is not null then jsonb_build_object('start', s.evidence_start, 'end', s.evidence_end) end,
+      'source', s.source, 'patient', s.patient) order by s.ordinal), '[]') into v_items
+    from (select * from facts where organization_id = p_organization and ingestion_id = i.id and generation = i.parsed_generation
+      and ordinal > p_after order by ordinal limit v_limit) s;
   elsif p_what = 'chunks' then
     select coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'ordinal', s.ordinal, 'section', s.section_ordinal, 'text', s.text, 'prefix', s.prefix,
       'tokenCount', s.token_count, 'pageFrom', s.page_from, 'pageTo', s.page_to, 'spans', s.spans, 'contentHash', s.content_hash) order by s.ordinal), '[]') into v_items
@@ -132,18 +161,21 @@ begin
   return jsonb_build_object('outcome', 'ok', 'revision', i.revision, 'current', i.active, 'length', i.text_length, 'items', coalesce(v_items, '[]'));
 end $$;
 
--- The document's timeline after an event id; holds no content.
-create function public.sluice_document_events(p_organization uuid, p_caller jsonb, p_document uuid, p_after bigint, p_limit integer) returns jsonb
-language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+-- The document's timeline after a place (xid, id), oldest first; holds no content. As with sluice_events_since only what nothing can appear
+-- before any more is read, so that a place is good for going on.
+create function public.sluice_document_events(p_organization uuid, p_caller jsonb, p_document uuid, p_after_xid text, p_after_id bigint, p_limit integer)
+returns jsonb language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 declare
+  v_horizon xid8 := pg_snapshot_xmin(pg_current_snapshot());
   v_items jsonb;
 begin
   if not sluice.authorize(p_organization, p_caller, 'documents:read', 'document.events', 'document', array[p_document]) then
     return jsonb_build_object('outcome', 'forbidden');
   end if;
   select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'xid', e.xid::text, 'ingestionId', e.ingestion_id, 'kind', e.kind, 'status', e.status, 'stage', e.stage,
-    'generation', e.generation, 'attempt', e.attempt, 'durationMs', e.duration_ms, 'worker', e.worker, 'code', e.code, 'at', e.at) order by e.id), '[]') into v_items
-  from (select * from document_events where organization_id = p_organization and document_id = p_document and id > p_after order by id limit least(p_limit, 500)) e;
+    'generation', e.generation, 'attempt', e.attempt, 'durationMs', e.duration_ms, 'worker', e.worker, 'code', e.code, 'at', e.at) order by e.xid, e.id), '[]') into v_items
+  from (select * from document_events where organization_id = p_organization and document_id = p_document and xid < v_horizon
+    and (p_after_xid is null or (xid, id) > (p_after_xid::xid8, p_after_id)) order by xid, id limit least(p_limit, 500)) e;
   perform sluice.audit(p_organization, p_caller, 'document.events', 'document', array[p_document], 'allowed');
   if v_items = '[]' and not exists (select from document_events where organization_id = p_organization and document_id = p_document) then
     return jsonb_build_object('outcome', 'not_found');
@@ -239,18 +271,21 @@ end $$;
 create function sluice.describe_batch(b sluice.batches) returns jsonb
 language sql stable set search_path = sluice, extensions, pg_temp as $$
   select jsonb_build_object('id', b.id, 'name', b.name, 'createdAt', b.created_at, 'sealedAt', b.sealed_at, 'expected', b.expected, 'pausedAt', b.paused_at,
-    'cancelledAt', b.cancelled_at,
-    'counts', c.counts, 'duplicates', (select count(*) from duplicate_receipts r where r.batch_id = b.id),
-    'submitted', (select count(*) from acceptances a where a.batch_id = b.id and a.origin = 'upload') + (select count(*) from duplicate_receipts r where r.batch_id = b.id),
-    'inFlight', c.in_flight, 'finished', c.finished,
-    'complete', b.sealed_at is not null and c.in_flight = 0 and (b.expected is null or b.expected <=
-      (select count(*) from acceptances a where a.batch_id = b.id and a.origin = 'upload') + (select count(*) from duplicate_receipts r where r.batch_id = b.id)),
+    'cancelledAt', b.cancelled_at, 'counts', c.counts, 'duplicates', c.duplicates, 'submitted', c.submitted,
+    'short', greatest(0, b.expected - c.submitted), 'inFlight', c.in_flight, 'finished', c.finished,
+    'complete', b.sealed_at is not null and c.in_flight = 0,
     'finishedLastMinute', (select count(*) from ingestions i where i.batch_id = b.id and i.finished_at > now() - interval '1 minute'))
-  from (select coalesce(jsonb_object_agg(s.status, s.n), '{}') as counts,
+  from (
+    select coalesce(jsonb_object_agg(s.status, s.n) filter (where s.status is not null), '{}') as counts,
       coalesce(sum(s.n) filter (where s.status in ('uploaded', 'parsed', 'chunked')), 0) as in_flight,
-      coalesce(sum(s.n) filter (where s.status in ('vectorized', 'failed', 'cancelled', 'deleted')), 0) as finished
-    from (select status, count(*) as n from ingestions where batch_id = b.id group by status
-      union all select 'deleted', count(*) from tombstones where batch_id = b.id having count(*) > 0) s) c
+      coalesce(sum(s.n) filter (where s.status in ('vectorized', 'failed', 'cancelled', 'deleted')), 0) as finished,
+      coalesce(sum(s.n) filter (where s.measure = 'duplicate'), 0) as duplicates,
+      coalesce(sum(s.n) filter (where s.measure in ('submitted', 'duplicate')), 0) as submitted
+    from (
+      select case when t.key in ('parse', 'ocr') then 'uploaded' when t.key = 'chunk' then 'parsed' when t.key = 'embed' then 'chunked'
+          when t.key in ('vectorized', 'failed', 'cancelled', 'deleted') then t.key end as status,
+        case when t.key in ('submitted', 'duplicate') then t.key end as measure, sum(t.value::bigint) as n
+      from jsonb_each_text(sluice.tally(b.organization_id, b.id)) t group by 1, 2) s) c
 $$;
 
 create function public.sluice_create_batch(p_organization uuid, p_caller jsonb, p_name text, p_expected integer default null) returns jsonb
@@ -298,7 +333,8 @@ begin
   if not sluice.authorize(p_organization, p_caller, 'documents:write', 'batch.' || p_action, 'batch', array[p_batch]) then
     return jsonb_build_object('outcome', 'forbidden');
   end if;
-  select * into b from batches where organization_id = p_organization and id = p_batch for update;
+  -- Not "for update", which would hold up a parse that is being sealed: its children refer to the batch.
+  select * into b from batches where organization_id = p_organization and id = p_batch for no key update;
   if not found then return jsonb_build_object('outcome', 'not_found'); end if;
   if p_action = 'seal' then
     update batches set sealed_at = coalesce(sealed_at, now()), expected = coalesce(p_expected, expected) where id = b.id returning * into b;
@@ -308,19 +344,17 @@ begin
     update batches set paused_at = null where id = b.id returning * into b;
   elsif p_action = 'cancel' then
     update batches set cancelled_at = coalesce(cancelled_at, now()) where id = b.id returning * into b;
-    for i in select * from ingestions where batch_id = b.id and next_queue is not null order by id limit p_limit for update loop
-      perform sluice.cancel_ingestion(i);
-      v_count := v_count + 1;
-    end loop;
+    v_count := sluice.cancel_some(b.id, p_limit);
   elsif p_action = 'retry' then
     if b.cancelled_at is not null then return jsonb_build_object('outcome', 'batch_closed'); end if;
-    for i in select * from ingestions where batch_id = b.id and status = 'failed' order by id limit p_limit for update loop
+    for i in select * from ingestions where batch_id = b.id and status = 'failed' order by id limit p_limit for update skip locked loop
       perform sluice.resume(i);
       v_count := v_count + 1;
     end loop;
   end if;
   perform sluice.audit(p_organization, p_caller, 'batch.' || p_action, 'batch', array[p_batch], 'allowed', jsonb_build_object('count', v_count));
-  return jsonb_build_object('outcome', 'ok', 'count', v_count, 'more', v_count = p_limit, 'batch', sluice.describe_batch(b));
+  return jsonb_build_object('outcome', 'ok', 'count', v_count, 'more', (p_action = 'retry' and v_count = p_limit) or (p_action = 'cancel'
+      and exists (select from ingestions where batch_id = b.id and status in ('uploaded', 'parsed', 'chunked'))), 'batch', sluice.describe_batch(b));
 end $$;
 
 -- ── Repeated requests ───────────────────────────────────────────────────────────────────────────────────────

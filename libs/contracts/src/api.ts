@@ -137,7 +137,8 @@ export const Batch = z.object({
   duplicates: z.number(),
   inFlight: z.number(),
   finished: z.number(),
-  complete: z.boolean().describe("Sealed, all that was expected is there, and all of it is final"),
+  short: z.number().nullable().describe("Files that were expected and have not come"),
+  complete: z.boolean().describe("Sealed, and all that came is final"),
   ratePerMinute: z.number(),
   secondsLeft: z.number().nullable().describe("At the last minute's rate"),
 });

@@ -88,6 +88,12 @@ export const FoundChild = z.strictObject({
 });
 export type FoundChild = z.infer<typeof FoundChild>;
 
+/** What a parser writes beside its summary, by kind. */
+export interface ParsedRows {
+  sections: Section[];
+  pages: Page[];
+}
+
 /** What a parse run ends with. */
 export const ParseSummary = z.strictObject({
   /** The format's name in the registry, e.g. `pdf`. */

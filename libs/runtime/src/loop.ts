@@ -10,7 +10,7 @@ export interface Loop {
 
 /**
  * Runs `turn` again and again with `everyMs` between turns, one at a time. A turn that throws is logged and the loop goes on,
- * waiting longer each time up to `maxDelayMs`; a turn that answers `true` has more to do and is followed at once.
+ * waiting longer each time up to `maxDelayMs` (`everyMs` where that is longer); a turn that answers `true` has more to do and is followed at once.
  */
 export function createLoop(options: {
   name: string;
@@ -50,7 +50,8 @@ export function createLoop(options: {
       }
       if (stop.signal.aborted) return;
       if (more !== true) {
-        await wait(Math.min(options.maxDelayMs ?? 15_000, options.everyMs * 2 ** Math.min(failures, 10)));
+        const longest = Math.max(options.everyMs, options.maxDelayMs ?? 15_000);
+        await wait(Math.min(longest, options.everyMs * 2 ** Math.min(failures, 10)));
       }
     }
   };

@@ -64,7 +64,7 @@ export type Database = {
         Returns: Json;
       };
       sluice_document_events: {
-        Args: { p_organization: string; p_caller: Json; p_document: string; p_after: number; p_limit: number };
+        Args: { p_organization: string; p_caller: Json; p_document: string; p_after_xid: string; p_after_id: number; p_limit: number };
         Returns: Json;
       };
       sluice_events_since: {
@@ -83,6 +83,10 @@ export type Database = {
         Args: { p_organization: string; p_key: string; p_status: number; p_response: Json };
         Returns: undefined;
       };
+      sluice_fold_tallies: {
+        Args: { p_limit: number };
+        Returns: number;
+      };
       sluice_get_batch: {
         Args: { p_organization: string; p_caller: Json; p_batch: string };
         Returns: Json;
@@ -94,6 +98,10 @@ export type Database = {
       sluice_hand_back: {
         Args: { p_items: Json; p_worker: string; p_delay_ms: number; p_code?: string };
         Returns: number;
+      };
+      sluice_hand_over: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_queue: string; p_duration_ms: number };
+        Returns: Json;
       };
       sluice_ledger: {
         Args: { p_organization: string; p_batch?: string };
@@ -120,11 +128,15 @@ export type Database = {
         Returns: undefined;
       };
       sluice_objects_to_erase: {
-        Args: { p_grace_ms: number; p_limit: number };
+        Args: { p_limit: number };
         Returns: Json;
       };
       sluice_original: {
         Args: { p_organization: string; p_caller: Json; p_document: string; p_revision: number };
+        Returns: Json;
+      };
+      sluice_orphaned_objects: {
+        Args: { p_grace_ms: number; p_limit: number };
         Returns: Json;
       };
       sluice_put_chunks: {
@@ -135,8 +147,12 @@ export type Database = {
         Args: { p_model: string; p_items: Json };
         Returns: number;
       };
-      sluice_put_sections: {
-        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_part: number; p_sections: Json; p_pages: Json };
+      sluice_put_parsed: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_part: number; p_rows: Json };
+        Returns: string;
+      };
+      sluice_put_recognised: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_engine: string; p_page: number; p_result: Json };
         Returns: string;
       };
       sluice_query_documents: {
@@ -145,6 +161,10 @@ export type Database = {
       };
       sluice_read_content: {
         Args: { p_organization: string; p_caller: Json; p_document: string; p_what: string; p_revision: number; p_after: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_recognised: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number; p_engine: string; p_page: number };
         Returns: Json;
       };
       sluice_record_usage: {

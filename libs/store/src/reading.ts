@@ -16,6 +16,7 @@ import {
 import { z } from "zod";
 import { type Scope, scoped } from "./caller.js";
 import { type Rpc, refuse } from "./rpc.js";
+import type { EventCursor } from "./supervision.js";
 
 /** A place in a list ordered by time: the last row's. */
 export interface TimeCursor {
@@ -148,11 +149,18 @@ export function createReading(rpc: Rpc) {
       );
       return refuse(answer) as Derived<DerivedItem<K>>;
     },
-    async events(scope: Scope, documentId: string, after: number, limit: number) {
+    /** Oldest first, after a place; null begins at the beginning. Nothing appears later before a place that was answered. */
+    async events(scope: Scope, documentId: string, after: EventCursor | null, limit: number) {
       return ok(
         await rpc.call(
           "sluice_document_events",
-          { ...scoped(scope), p_document: documentId, p_after: after, p_limit: limit },
+          {
+            ...scoped(scope),
+            p_document: documentId,
+            p_after_xid: after?.xid ?? null,
+            p_after_id: after?.id ?? null,
+            p_limit: limit,
+          },
           listOf(EventRow),
         ),
       ).items;

@@ -6,11 +6,11 @@ const Stranded = QueuedJob.extend({ expired: z.boolean(), dispatchedAt: z.string
 export type Stranded = z.infer<typeof Stranded>;
 
 const Stats = z.object({
-  documents: z.record(z.string(), z.number()),
-  deleted: z.number(),
-  accepted: z.number(),
+  /** By measure: a queue's name (waiting for it or worked on in it), a final status, `dead/<stage>/<code>` and others. */
+  counts: z.record(z.string(), z.number()),
   backlog: z.array(z.object({ queue: z.string(), waiting: z.number(), oldestSeconds: z.number() })),
-  deadLetters: z.array(z.object({ stage: z.string(), code: z.string(), count: z.number() })),
+  /** Organizations whose ledger is off, and by how many. */
+  unbalanced: z.array(z.object({ organizationId: z.uuid(), imbalance: z.number() })),
 });
 export type Stats = z.infer<typeof Stats>;
 
@@ -82,8 +82,21 @@ export function createSupervision(rpc: Rpc) {
     sweepParts(limit: number): Promise<number> {
       return rpc.call("sluice_sweep_parts", { p_limit: limit }, z.number());
     },
-    objectsToErase(graceMs: number, limit: number): Promise<string[]> {
-      return rpc.call("sluice_objects_to_erase", { p_grace_ms: graceMs, p_limit: limit }, z.array(z.string()));
+    /** Stored objects that deletions still owe. */
+    objectsToErase(limit: number): Promise<string[]> {
+      return rpc.call("sluice_objects_to_erase", { p_limit: limit }, z.array(z.string()));
+    },
+    /** The next step of a walk over all stored objects: those of them that nothing refers to. */
+    orphanedObjects(graceMs: number, limit: number): Promise<{ paths: string[]; more: boolean }> {
+      return rpc.call(
+        "sluice_orphaned_objects",
+        { p_grace_ms: graceMs, p_limit: limit },
+        z.object({ paths: z.array(z.string()), more: z.boolean() }),
+      );
+    },
+    /** Folds changes into the tallies; answers how many. */
+    foldTallies(limit: number): Promise<number> {
+      return rpc.call("sluice_fold_tallies", { p_limit: limit }, z.number());
     },
     cancelStep(limit: number): Promise<number> {
       return rpc.call("sluice_cancel_step", { p_limit: limit }, z.number());

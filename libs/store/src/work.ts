@@ -1,6 +1,6 @@
 import {
   Code,
-  type Page,
+  type ParsedRows,
   type ParseSummary,
   QueuedJob,
   type QueueName,
@@ -165,12 +165,28 @@ export function createWork(rpc: Rpc) {
         z.number(),
       );
     },
-    putSections(work: Held, part: number, sections: Section[], pages: Page[]) {
+    putParsed(work: Held, part: number, rows: ParsedRows) {
+      return rpc.call("sluice_put_parsed", { ...held(work), p_part: part, p_rows: rows as never }, Put);
+    },
+    /** The stage goes on in another queue, with nothing held against the document. */
+    handOver(work: Held, worker: string, queue: QueueName, durationMs: number) {
       return rpc.call(
-        "sluice_put_sections",
-        { ...held(work), p_part: part, p_sections: sections as never, p_pages: pages as never },
+        "sluice_hand_over",
+        { ...held(work), p_worker: worker, p_queue: queue, p_duration_ms: Math.round(durationMs) },
+        z.object({ outcome: z.enum(["moved", "stale"]) }),
+      );
+    },
+    /** Keeps a page that `engine` recognised until the parse is sealed, whatever becomes of this generation. */
+    putRecognised(work: Held, engine: string, page: number, result: unknown) {
+      return rpc.call(
+        "sluice_put_recognised",
+        { ...held(work), p_engine: engine, p_page: page, p_result: result as never },
         Put,
       );
+    },
+    /** What `engine` recognised of a page before; null for nothing. */
+    recognised(work: Held, engine: string, page: number): Promise<unknown> {
+      return rpc.call("sluice_recognised", { ...held(work), p_engine: engine, p_page: page }, z.unknown());
     },
     sealParse(
       work: Held,
@@ -181,7 +197,7 @@ export function createWork(rpc: Rpc) {
         children: StoredChild[];
         durationMs: number;
         /** The last part, number `parts - 1`, when it was not put before: a document of one part takes one call. */
-        last?: { sections: Section[]; pages: Page[] };
+        last?: ParsedRows;
       },
     ): Promise<Sealed> {
       return rpc.call(
@@ -190,7 +206,15 @@ export function createWork(rpc: Rpc) {
           ...held(work),
           p_worker: worker,
           p_parts: seal.parts,
-          p_summary: { ...seal.summary, children: seal.children } as never,
+          p_summary: {
+            ...seal.summary,
+            header: {
+              ...seal.summary.header,
+              patients: seal.summary.header.patient ? [seal.summary.header.patient] : [],
+            },
+            counts: { sections: seal.summary.sections, pages: seal.summary.pages },
+            children: seal.children,
+          } as never,
           p_duration_ms: Math.round(seal.durationMs),
           p_last: (seal.last ?? null) as never,
         },

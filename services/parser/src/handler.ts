@@ -47,7 +47,7 @@ export function createParseHandler(deps: Deps) {
       const rows = held + sections.length + pages.length;
       const length = [...pending.sections, ...sections].reduce((sum, section) => sum + section.text.length, 0);
       if (held > 0 && (rows > rowsPerPart || length > lengthPerPart)) {
-        if ((await work.putSections(task, parts, pending.sections, pending.pages)) === "stale") throw new Stale();
+        if ((await work.putParsed(task, parts, pending)) === "stale") throw new Stale();
         parts += 1;
         pending = { sections: [], pages: [] };
       }

@@ -1,8 +1,10 @@
+import { jobCatalog } from "@sluice/contracts";
 import { queueConfig, workerConfig } from "@sluice/queue";
 import { variable } from "@sluice/runtime";
 import { storeConfig } from "@sluice/store";
 import { z } from "zod";
 
+const longestJobMs = Math.max(...Object.values(jobCatalog).map((spec) => spec.timeoutMs));
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 
 export const supervisorConfig = {
@@ -29,13 +31,8 @@ export const supervisorConfig = {
   sweepMs: variable("SWEEP_INTERVAL_MS", positive(30_000), "How often leftovers are removed; milliseconds."),
   orphanGraceMs: variable(
     "ORPHAN_GRACE_MS",
-    positive(3_600_000),
-    "How long a stored object may be without a document; milliseconds.",
-  ),
-  ledgerMs: variable(
-    "LEDGER_INTERVAL_MS",
-    positive(60_000),
-    "How often every organization's ledger is counted; milliseconds.",
+    positive(21_600_000).refine((ms) => ms > longestJobMs, `must be more than the longest job takes (${longestJobMs})`),
+    "How long a stored object may be without a document: longer than any job takes, whose children are stored before they are accepted; milliseconds.",
   ),
   leaseMs: variable(
     "SUPERVISOR_LEASE_MS",

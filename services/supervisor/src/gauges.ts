@@ -3,22 +3,47 @@ import type { Producer } from "@sluice/queue";
 import type { Logger, Metrics } from "@sluice/runtime";
 import type { Store } from "@sluice/store";
 
-/** What is waiting where, from Postgres and Redis: measured in one place, the leading supervisor. */
-export function createGauges(deps: { supervision: Store["supervision"]; producer: Producer; metrics: Metrics }) {
-  const { metrics } = deps;
+/** A queue's documents are those of the status they wait in. */
+const statuses: Record<string, string[]> = {
+  uploaded: ["parse", "ocr"],
+  parsed: ["chunk"],
+  chunked: ["embed"],
+  vectorized: ["vectorized"],
+  failed: ["failed"],
+  cancelled: ["cancelled"],
+  deleted: ["deleted"],
+};
+
+/** What is waiting where, from Postgres and Redis, and whether the ledger balances: measured in one place, the leading supervisor. */
+export function createGauges(deps: {
+  supervision: Store["supervision"];
+  producer: Producer;
+  metrics: Metrics;
+  logger: Logger;
+}) {
+  const { metrics, logger } = deps;
   return async (): Promise<undefined> => {
-    const stats = await deps.supervision.stats();
-    for (const status of ["uploaded", "parsed", "chunked", "vectorized", "failed", "cancelled"]) {
-      metrics.documents.set({ status }, stats.documents[status] ?? 0);
+    const { counts, backlog, unbalanced } = await deps.supervision.stats();
+    for (const [status, measures] of Object.entries(statuses)) {
+      metrics.documents.set(
+        { status },
+        measures.reduce((sum, measure) => sum + (counts[measure] ?? 0), 0),
+      );
     }
-    metrics.documents.set({ status: "deleted" }, stats.deleted);
     metrics.deadLetters.reset();
-    for (const { stage, code, count } of stats.deadLetters) metrics.deadLetters.set({ stage, code }, count);
+    for (const [measure, count] of Object.entries(counts)) {
+      const [kind, stage, code] = measure.split("/");
+      if (kind === "dead" && stage !== undefined && code !== undefined) metrics.deadLetters.set({ stage, code }, count);
+    }
+    metrics.ledgerImbalance.set(unbalanced.reduce((sum, { imbalance }) => sum + Math.abs(imbalance), 0));
+    for (const { organizationId, imbalance } of unbalanced) {
+      logger.error("ledger.imbalance", { organizationId, count: imbalance });
+    }
     const depths = await deps.producer.depths().catch(() => undefined);
     for (const queue of queueNames) {
-      const backlog = stats.backlog.find((each) => each.queue === queue);
-      metrics.queueDepth.set({ stage: queue, state: "backlog" }, backlog?.waiting ?? 0);
-      metrics.oldestJobAge.set({ stage: queue }, Math.max(0, backlog?.oldestSeconds ?? 0));
+      const lane = backlog.find((each) => each.queue === queue);
+      metrics.queueDepth.set({ stage: queue, state: "backlog" }, lane?.waiting ?? 0);
+      metrics.oldestJobAge.set({ stage: queue }, Math.max(0, lane?.oldestSeconds ?? 0));
       if (depths !== undefined) setDepths(queue, depths);
     }
     return undefined;
@@ -27,25 +52,4 @@ export function createGauges(deps: { supervision: Store["supervision"]; producer
   function setDepths(queue: QueueName, depths: Awaited<ReturnType<Producer["depths"]>>): void {
     for (const [state, count] of Object.entries(depths[queue])) metrics.queueDepth.set({ stage: queue, state }, count);
   }
-}
-
-/** Counts every organization's ledger; what is off is a metric and a log line with the organization's id. */
-export function createLedgerCount(deps: { store: Store; metrics: Metrics; logger: Logger }) {
-  return async (): Promise<undefined> => {
-    let imbalance = 0;
-    let after: string | null = null;
-    for (;;) {
-      const organizations = await deps.store.tenancy.listOrganizations(after);
-      for (const { id } of organizations) {
-        const ledger = await deps.store.supervision.ledger(id);
-        imbalance += Math.abs(ledger.imbalance);
-        if (ledger.imbalance !== 0)
-          deps.logger.error("ledger.imbalance", { organizationId: id, count: ledger.imbalance });
-      }
-      after = organizations.at(-1)?.id ?? null;
-      if (after === null) break;
-    }
-    deps.metrics.ledgerImbalance.set(imbalance);
-    return undefined;
-  };
 }

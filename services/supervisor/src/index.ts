@@ -3,14 +3,17 @@ import { type ConfigOf, createLoop, type Service, type ServiceTools } from "@slu
 import { createStore } from "@sluice/store";
 import type { supervisorConfig } from "./config.js";
 import { createDispatcher } from "./dispatcher.js";
-import { createGauges, createLedgerCount } from "./gauges.js";
+import { createGauges } from "./gauges.js";
 import { createLeadership } from "./leadership.js";
 import { createReconciler } from "./reconciler.js";
 import { createSweeper } from "./sweeper.js";
 
 export { supervisorConfig } from "./config.js";
 
-/** Sees to it that nothing is lost: feeds the queues, finds what is stranded, removes leftovers, counts the ledger. */
+/** Changes folded into the tallies in one turn. */
+const foldLimit = 10_000;
+
+/** Sees to it that nothing is lost: feeds the queues, finds what is stranded, removes leftovers, watches the ledger. */
 export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tools: ServiceTools): Service {
   const { logger, metrics, worker } = tools;
   const store = createStore(config.store);
@@ -47,9 +50,13 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
         maxDeaths: config.worker.maxDeaths,
       }),
     ),
-    whileLeading("sweep", config.sweepMs, createSweeper({ store, metrics, orphanGraceMs: config.orphanGraceMs })),
-    whileLeading("gauges", 5_000, createGauges({ supervision, producer, metrics })),
-    whileLeading("ledger", config.ledgerMs, createLedgerCount({ store, metrics, logger })),
+    whileLeading(
+      "sweep",
+      config.sweepMs,
+      createSweeper({ store, metrics, logger, orphanGraceMs: config.orphanGraceMs }),
+    ),
+    whileLeading("gauges", 5_000, createGauges({ supervision, producer, metrics, logger })),
+    whileLeading("tallies", 2_000, async () => (await supervision.foldTallies(foldLimit)) === foldLimit),
   ];
   let destroying: Promise<void> | undefined;
   return {

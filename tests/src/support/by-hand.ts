@@ -1,4 +1,4 @@
-import type { QueueName, Section } from "@sluice/contracts";
+import type { ParsedRows, QueueName, Section } from "@sluice/contracts";
 import type { Held, Task } from "@sluice/store";
 import type { Pipeline } from "./pipeline.js";
 
@@ -27,6 +27,11 @@ export function sectionsOf(texts: string[]): Section[] {
     start += text.length + 2;
     return made;
   });
+}
+
+/** Rows of nothing but these sections. */
+export function onlySections(sections: Section[]): ParsedRows {
+  return { sections, pages: [] };
 }
 
 /** A parse to seal, of so many sections in so many parts. */

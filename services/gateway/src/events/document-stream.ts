@@ -1,8 +1,8 @@
 import { type Document, finalStatuses, type StreamProgress } from "@sluice/contracts";
-import type { Scope, StoredEvent } from "@sluice/store";
+import type { EventCursor, Scope, StoredEvent } from "@sluice/store";
 import type { Request, Response } from "express";
 import type { GatewayContext } from "../context.js";
-import { lastSeen } from "./event-stream.js";
+import { isAfter, lastSeen } from "./event-stream.js";
 import { keepWatch } from "./keep-watch.js";
 
 type Context = Pick<GatewayContext, "store" | "poller" | "streams" | "logger" | "config">;
@@ -14,13 +14,15 @@ export interface StreamCall {
   response: Response;
 }
 
+type Told = Omit<StreamProgress, "documentId"> & EventCursor;
+
 const pageSize = 500;
 const isFinal = (status: string) => finalStatuses.some((final) => final === status);
 
 /**
  * A document's life as it happens: a `status` (the document), the events since Last-Event-ID, then events as they come; a final one is
- * followed by the document as it became and by `end`. Events come once each and in order: a document's rows are written one
- * transaction after another, so its highest row seen says which are left.
+ * followed by the document as it became and by `end`. Events come once each and in their one order, however they are learned of: the
+ * place of the last one told says which are left.
  */
 export async function streamDocument(context: Context, call: StreamCall): Promise<void> {
   const { store, poller, streams, logger } = context;
@@ -34,7 +36,7 @@ export async function streamDocument(context: Context, call: StreamCall): Promis
   });
   try {
     const seen = lastSeen(call.request);
-    const missed = await since(seen ?? 0);
+    const missed = await since(seen);
     let document: Document | undefined = await store.reading.document(scope, id).catch((error: unknown) => {
       // A reader that comes back to a document that is gone is told of its end.
       if (seen === null || missed.at(-1)?.status !== "deleted") throw error;
@@ -44,12 +46,12 @@ export async function streamDocument(context: Context, call: StreamCall): Promis
 
     const stream = streams.open(call.response);
     stream.closed.addEventListener("abort", unsubscribe);
-    let last = seen ?? missed.at(-1)?.id ?? 0;
+    let last: EventCursor | null = seen ?? missed.at(-1) ?? null;
     let ended = false;
-    const tell = (event: StreamProgress, xid: string) => {
-      if (event.id <= last) return;
-      last = event.id;
-      stream.send("progress", event, `${xid}.${event.id}`);
+    const tell = (event: Told) => {
+      if (!isAfter(event, last)) return;
+      last = { xid: event.xid, id: event.id };
+      stream.send("progress", progressOf(event, id), `${event.xid}.${event.id}`);
       ended ||= isFinal(event.status);
     };
     const finish = async () => {
@@ -61,7 +63,7 @@ export async function streamDocument(context: Context, call: StreamCall): Promis
     };
 
     if (document !== undefined) stream.send("status", document);
-    for (const event of missed) tell(progressOf(event, id), event.xid);
+    for (const event of missed) tell(event);
     if (document === undefined) return stream.end("deleted");
     if (isFinal(document.status)) return stream.end("finished");
     ended = false;
@@ -73,12 +75,12 @@ export async function streamDocument(context: Context, call: StreamCall): Promis
       expiresAt: call.expiresAt,
       logger,
       look: async () => {
-        for (const event of await since(last)) tell(progressOf(event, id), event.xid);
+        for (const event of await since(last)) tell(event);
         if (ended) await finish();
       },
     });
     hear = (event) => {
-      tell(progressOf(event, id), event.xid);
+      tell(event);
       if (ended) watch.soon();
     };
     for (const event of early) hear(event);
@@ -87,10 +89,10 @@ export async function streamDocument(context: Context, call: StreamCall): Promis
     throw error;
   }
 
-  async function since(after: number) {
+  async function since(after: EventCursor | null) {
     const events: Awaited<ReturnType<typeof store.reading.events>> = [];
     for (;;) {
-      const page = await store.reading.events(scope, id, events.at(-1)?.id ?? after, pageSize);
+      const page = await store.reading.events(scope, id, events.at(-1) ?? after, pageSize);
       events.push(...page);
       if (page.length < pageSize) return events;
     }

@@ -1,4 +1,5 @@
 import type { StreamEnd } from "@sluice/contracts";
+import type { EventCursor } from "@sluice/store";
 import type { Request, Response } from "express";
 import { exchangeOf } from "../http/exchange.js";
 
@@ -72,8 +73,15 @@ function openStream(response: Response): EventStream {
   };
 }
 
-/** The row that a reader saw last, by Last-Event-ID (`<transaction>.<row>`); null for none or one that is not ours. */
-export function lastSeen(request: Request): number | null {
-  const row = /^\d{1,20}\.(\d{1,15})$/.exec(request.get("last-event-id") ?? "")?.[1];
-  return row === undefined ? null : Number(row);
+/** The place of what a reader saw last, by Last-Event-ID (`<transaction>.<row>`); null for none or one that is not ours. */
+export function lastSeen(request: Request): EventCursor | null {
+  const [, xid, row] = /^(\d{1,19})\.(\d{1,15})$/.exec(request.get("last-event-id") ?? "") ?? [];
+  return xid === undefined ? null : { xid, id: Number(row) };
+}
+
+/** Whether an event comes after a place in the order of events. */
+export function isAfter(event: EventCursor, place: EventCursor | null): boolean {
+  if (place === null) return true;
+  const [own, other] = [BigInt(event.xid), BigInt(place.xid)];
+  return own > other || (own === other && event.id > place.id);
 }

@@ -9,7 +9,7 @@ export const OrdinalPlace = z.strictObject({
   after: z.number().int().min(-1).max(2_147_483_647),
   revision: z.number().int().positive().max(2_147_483_647),
 });
-export const EventPlace = z.strictObject({ after: z.number().int().nonnegative() });
+export const EventPlace = z.strictObject({ xid: z.string().regex(/^\d{1,20}$/), id: z.number().int().nonnegative() });
 
 const Sealed = z.strictObject({ v: z.literal(1), of: z.string(), at: z.unknown() });
 

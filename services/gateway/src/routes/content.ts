@@ -86,13 +86,13 @@ export function contentOperations({ store, config }: GatewayContext): Operation[
       answers: { 200: { description: "A page", schema: list(DocumentEvent) } },
       problems: ["cursor_invalid"],
       async handle({ scope, id, query: { limit, cursor } }) {
-        const after = decodeCursor("events", id, EventPlace, cursor)?.after ?? 0;
+        const after = decodeCursor("events", id, EventPlace, cursor);
         const events = await store.reading.events(scope, id, after, limit);
         const last = events.length < limit ? undefined : events.at(-1);
         const items = events.map(({ xid: _, ...event }) => event);
         return {
           status: 200,
-          body: { items, nextCursor: encodeCursor("events", id, last ? { after: last.id } : null) },
+          body: { items, nextCursor: encodeCursor("events", id, last ? { xid: last.xid, id: last.id } : null) },
         };
       },
     }),
