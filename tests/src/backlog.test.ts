@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { connectPostgres, type Scope } from "@sluice/store";
 import { onlySections, parsed, sectionsOf, take } from "./support/by-hand.js";
@@ -104,6 +105,81 @@ it("retries what failed in a batch at the stage where it failed", async () => {
   expect(await pipeline.store.supervision.dispatch(1, 64, [scope.organizationId])).toEqual([
     expect.objectContaining({ ingestionId, queue: "chunk", generation: 2 }),
   ]);
+});
+
+it("hands a parse over to recognition, which keeps its pages through generations and holds up no text", async () => {
+  const scope = await pipeline.organization();
+  const { work, supervision } = pipeline.store;
+  const scans = [];
+  for (let i = 0; i < 4; i++) {
+    const { ingestionId } = await pipeline.submit(scope, `A fax ${i}.`, {}, { enqueue: false });
+    const held = { organizationId: scope.organizationId, ingestionId, generation: 1 };
+    await take(pipeline, "parse", held, "worker");
+    expect(await work.handOver({ ...held, generation: 2 }, "worker", "ocr", 5)).toEqual({ outcome: "stale" });
+    expect(await work.handOver(held, "worker", "ocr", 5)).toEqual({ outcome: "moved" });
+    scans.push({ ...held, generation: 2 });
+  }
+  const jobs = await supervision.dispatch(100, 4, [scope.organizationId]);
+  expect(jobs.map(({ queue, generation }) => ({ queue, generation }))).toEqual(
+    scans.map(() => ({ queue: "ocr", generation: 2 })),
+  );
+  // All four places of recognition are taken; text has places of its own.
+  const text = await pipeline.submit(scope, "A note.", {}, { enqueue: false });
+  expect(text.job).toMatchObject({ queue: "parse" });
+
+  const [scan] = scans;
+  if (scan === undefined) throw new Error("nothing was handed over");
+  const once = await take(pipeline, "ocr", scan, "ocr-1", { leaseMs: 1 });
+  expect(await work.recognised(once, "engine-1", 1)).toBeNull();
+  expect(await work.putRecognised(once, "engine-1", 1, { text: "Page one" })).toBe("stored");
+  await until(async () =>
+    (await supervision.stranded(0, null, 100, [scope.organizationId])).some((each) => each.expired),
+  );
+  const again = await take(pipeline, "ocr", scan, "ocr-2");
+  expect(again.generation).toBe(3);
+  expect(await work.putRecognised(once, "engine-1", 2, {})).toBe("stale");
+  expect(await work.recognised(again, "engine-1", 1)).toEqual({ text: "Page one" });
+  expect(await work.recognised(again, "engine-2", 1)).toBeNull();
+  await work.putParsed(again, 0, onlySections(sectionsOf(["Page one"])));
+  expect(await work.sealParse(again, "ocr-2", parsed(1, 1, 8))).toMatchObject({ outcome: "sealed" });
+  expect(await sql("select 1 from sluice.recognised_pages where ingestion_id = $1", [scan.ingestionId])).toEqual([]);
+});
+
+it("finds what Storage holds and nothing refers to by walking, step by step and round again", async () => {
+  const scope = await pipeline.organization();
+  const { objects, supervision } = pipeline.store;
+  const kept = await pipeline.submit(scope, "Stays.", {}, { enqueue: false });
+  const [original] = await sql<{ path: string }>("select object_path as path from sluice.ingestions where id = $1", [
+    kept.ingestionId,
+  ]);
+  const orphan = `${scope.organizationId}/orphan`;
+  await objects.upload(orphan, Readable.from([Buffer.from("left over")]), "text/plain");
+  await sql("delete from sluice.cursors");
+  const found: string[] = [];
+  for (let steps = 0; ; steps++) {
+    const { paths, more } = await supervision.orphanedObjects(0, 2);
+    found.push(...paths);
+    if (!more) break;
+    expect(steps).toBeLessThan(1_000);
+  }
+  expect(found).toContain(orphan);
+  expect(found).not.toContain(original?.path);
+  const young = await supervision.orphanedObjects(3_600_000, 1_000);
+  expect(young).toEqual({ paths: [], more: false });
+});
+
+it("gauges what there is without counting rows, and names the ledger that is off", async () => {
+  const scope = await pipeline.organization();
+  const { ingestionId } = await pipeline.submit(scope, "Counted.", {}, { enqueue: false });
+  await sql("update sluice.ingestions set dispatched_at = null where id = $1", [ingestionId]);
+  const before = await pipeline.store.supervision.stats();
+  expect(before.unbalanced).toEqual([]);
+  expect(before.backlog.find(({ queue }) => queue === "parse")?.waiting).toBeGreaterThan(0);
+  while ((await pipeline.store.supervision.foldTallies(7)) > 0);
+  expect((await pipeline.store.supervision.stats()).counts).toEqual(before.counts);
+  await sql("delete from sluice.ingestions where id = $1", [ingestionId]);
+  const { unbalanced } = await pipeline.store.supervision.stats();
+  expect(unbalanced).toEqual([{ organizationId: scope.organizationId, imbalance: 1 }]);
 });
 
 it("fills windows by turns, an organization's first before anybody's second", async () => {

@@ -100,7 +100,7 @@ it("lets a small organization finish before a large one that came first, and nev
   expect(order).toEqual({ before: true });
 });
 
-it("completes a batch when it is sealed and all it was promised is final, duplicates included", async () => {
+it("completes a batch when it is sealed and all that came is final, duplicates included, and says what did not come", async () => {
   const scope = await pipeline.organization();
   const batch = await pipeline.store.reading.createBatch(scope, "complete", 4);
   const more = { batchId: batch.id };
@@ -110,13 +110,56 @@ it("completes a batch when it is sealed and all it was promised is final, duplic
   await settled(pipeline, scope);
   expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({ complete: false, duplicates: 1 });
   const sealed = await pipeline.store.reading.batchAction(scope, batch.id, "seal");
-  expect(sealed.batch).toMatchObject({ complete: false, submitted: 3, expected: 4 });
+  expect(sealed.batch).toMatchObject({ complete: true, submitted: 3, expected: 4, short: 1 });
   await expect(pipeline.submit(scope, "Two.", more)).rejects.toThrow("batch_closed");
   const corrected = await pipeline.store.reading.batchAction(scope, batch.id, "seal", { expected: 3 });
   expect(corrected.batch).toMatchObject({
     complete: true,
+    short: 0,
     counts: { vectorized: 1, failed: 1 },
     sealedAt: sealed.batch.sealedAt,
+  });
+});
+
+it("shows what was said of a revision when readers get it, not before", async () => {
+  const scope = await pipeline.organization();
+  const named = (fileName: string, tags: string[], metadata: Record<string, string>) => ({
+    externalId: "report-1",
+    fileName,
+    tags,
+    metadata,
+  });
+  const { documentId } = await pipeline.submit(scope, "Version one.", named("one.txt", ["a"], { ward: "3", bed: "1" }));
+  await settled(pipeline, scope);
+  const first = await pipeline.store.reading.document(scope, documentId);
+  const next = await pipeline.submit(scope, "Version two, longer.", named("two.txt", [], { bed: "2" }), {
+    enqueue: false,
+  });
+  await sql(
+    "update sluice.ingestions set dispatched_at = null, dispatch_after = now() + interval '1 hour' where id = $1",
+    [next.ingestionId],
+  );
+  expect(await pipeline.store.reading.document(scope, documentId)).toMatchObject({
+    revision: 2,
+    activeRevision: 1,
+    status: "uploaded",
+    fileName: "one.txt",
+    tags: ["a"],
+    metadata: { ward: "3", bed: "1" },
+    byteLength: first.byteLength,
+    counts: first.counts,
+    header: first.header,
+  });
+  expect((await pipeline.store.reading.documents(scope, { fileName: "two.txt" }, null, 10)).items).toEqual([]);
+  await sql("update sluice.ingestions set dispatch_after = now() where id = $1", [next.ingestionId]);
+  await settled(pipeline, scope);
+  // What is not said anew still holds.
+  expect(await pipeline.store.reading.document(scope, documentId)).toMatchObject({
+    activeRevision: 2,
+    fileName: "two.txt",
+    tags: ["a"],
+    metadata: { ward: "3", bed: "2" },
+    byteLength: "Version two, longer.".length,
   });
 });
 

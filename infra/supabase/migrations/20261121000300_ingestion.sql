@@ -11,7 +11,7 @@ $$;
 -- ── Tallies ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 create function sluice.tally_ingestion() returns trigger
-language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+language plpgsql set search_path = sluice, extensions, pg_temp as $$
 begin
   if tg_op <> 'INSERT' then
     insert into tally_deltas (organization_id, batch_key, measure, delta)
@@ -28,7 +28,7 @@ create trigger tally_change after update of status, next_queue on sluice.ingesti
   when ((old.status, old.next_queue) is distinct from (new.status, new.next_queue)) execute function sluice.tally_ingestion();
 
 create function sluice.tally_dead_letter() returns trigger
-language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+language plpgsql set search_path = sluice, extensions, pg_temp as $$
 begin
   if tg_op <> 'INSERT' then
     insert into tally_deltas (organization_id, batch_key, measure, delta)
@@ -44,7 +44,7 @@ create trigger tally after insert or delete or update of stage, code on sluice.d
 
 -- The measure is the trigger's argument.
 create function sluice.tally_new_row() returns trigger
-language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+language plpgsql set search_path = sluice, extensions, pg_temp as $$
 begin
   insert into tally_deltas (organization_id, batch_key, measure, delta)
   values (new.organization_id, coalesce(new.batch_id, sluice.no_batch()), tg_argv[0], 1);
@@ -172,7 +172,7 @@ language plpgsql security definer set search_path = sluice, extensions, pg_temp 
 declare
   v_each record;
   v_item jsonb;
-  v_answers jsonb[] := array_fill(null::jsonb, array[jsonb_array_length(p_items)]);
+  v_answers jsonb[];
   v_window integer;
   v_flying integer;
   v_room boolean;
@@ -186,6 +186,7 @@ begin
   if not sluice.authorize(p_organization, p_caller, 'documents:write', 'documents.create', 'document') then
     return jsonb_build_object('outcome', 'forbidden');
   end if;
+  v_answers := array_fill(null::jsonb, array[jsonb_array_length(p_items)]);
   select coalesce(in_flight_window, p_window) into v_window from organizations where id = p_organization;
   v_flying := sluice.in_flight(p_organization, 'text', v_window);
   -- Nobody overtakes a backlog.
