@@ -100,6 +100,11 @@ const table = {
     title: "The embedding provider refuses this document's text.",
     advice: "Check the model's input limits against the chunker's.",
   },
+  embedding_input_failed: {
+    kind: "transient",
+    title: "The embedding provider fails on this document's text, and on no other.",
+    advice: "Look at the provider's own logs around the times of the attempts, then retry.",
+  },
   embedding_response_invalid: {
     kind: "transient",
     title: "The embedding provider's answer was not usable.",
@@ -140,6 +145,12 @@ const table = {
     kind: "outage",
     title: "The embedding provider refuses the key.",
     advice: "Set a valid OPENAI_API_KEY and restart the embedder and the gateway.",
+    status: 503,
+  },
+  embedding_not_found: {
+    kind: "outage",
+    title: "The embedding provider's address or model does not exist.",
+    advice: "Check OPENAI_BASE_URL and EMBEDDING_MODEL, and restart the embedder and the gateway.",
     status: 503,
   },
   embedding_model_inactive: {
