@@ -123,6 +123,19 @@ const table = {
     advice: "Try again after the time in Retry-After.",
     status: 503,
   },
+  storage_unauthorized: {
+    kind: "outage",
+    title: "Supabase Storage refuses the key.",
+    advice: "Set SUPABASE_SECRET_KEY to the project's secret key and restart the services.",
+    status: 503,
+  },
+  storage_misconfigured: {
+    kind: "outage",
+    title: "Supabase Storage has no place for originals.",
+    advice:
+      "Check SUPABASE_URL, and that the bucket `originals` exists (`sluice migrate` makes it) and takes every type.",
+    status: 503,
+  },
   database_unavailable: {
     kind: "outage",
     title: "The database can't be reached.",

@@ -30,6 +30,8 @@ export function uploadOperations(context: GatewayContext): Operation[] {
         "batch_closed",
         "not_found",
         "storage_unavailable",
+        "storage_unauthorized",
+        "storage_misconfigured",
       ],
       async handle({ scope, request }) {
         const received = await receiveUpload(request, {
