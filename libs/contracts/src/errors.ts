@@ -263,6 +263,12 @@ const table = {
     title: "The Idempotency-Key was used for another request.",
     advice: "Use a new key for each request.",
   },
+  idempotency_form_differs: {
+    kind: "request",
+    status: 422,
+    title: "The form is not the one that was first sent with this Idempotency-Key: its fields or files differ.",
+    advice: "Use a new key for each request; nothing of this one was taken.",
+  },
   idempotency_in_progress: {
     kind: "request",
     status: 409,
