@@ -77,6 +77,13 @@ describe("the openai provider", () => {
     ["seconds", { "retry-after": "7" }, 7_000],
     ["milliseconds", { "retry-after-ms": "1500", "retry-after": "9" }, 1_500],
     ["nothing", {}, undefined],
+    ["nothing that is a time", { "retry-after": "soon", "retry-after-ms": "" }, undefined],
+    ["less than a second", { "retry-after-ms": "3" }, 1_000],
+    ["less than nothing", { "retry-after": "-20" }, 1_000],
+    ["more than an age", { "retry-after": "99999999999999" }, 600_000],
+    ["without end", { "retry-after": "1e999" }, 600_000],
+    ["a date gone by", { "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT" }, 1_000],
+    ["a date far away", { "retry-after": "Fri, 31 Dec 9999 23:59:59 GMT" }, 600_000],
   ])("takes 429 for a rate limit, and waits as long as is said in %s", async (_, headers, retryAfterMs) => {
     server.behave((_asked, response) => answer(response, { error: { message: "slow down" } }, 429, headers as never));
     await expect(provider().embed(["a"])).rejects.toMatchObject({ code: "embedding_rate_limited", retryAfterMs });
@@ -87,13 +94,19 @@ describe("the openai provider", () => {
     [403, "embedding_unauthorized"],
     [400, "embedding_input_refused"],
     [413, "embedding_input_refused"],
-    [404, "embedding_unavailable"],
+    [404, "embedding_not_found"],
+    [405, "embedding_not_found"],
     [500, "embedding_unavailable"],
     [503, "embedding_unavailable"],
   ])("takes %d for %s", async (status, expected) => {
     server.behave((_, response) => answer(response, { error: { message: "no" } }, status));
     expect(await code()).toBe(expected);
     expect(server.asked.at(-1)?.input).toEqual(["heart", "lung"]);
+  });
+
+  it("takes a model that the provider does not have for that, whatever the status", async () => {
+    server.behave((_, response) => answer(response, { error: { message: "no", code: "model_not_found" } }, 400));
+    expect(await code()).toBe("embedding_not_found");
   });
 
   it("takes an outage on the way for one: nobody there, a hang before or within the answer, a connection that is cut", async () => {
@@ -211,6 +224,7 @@ describe("in the pipeline", () => {
 
   it.each([
     ["refuses the key", 401, "embedding_unauthorized"],
+    ["is not where it was said to be", 404, "embedding_not_found"],
     ["limits the rate", 429, "embedding_rate_limited"],
     ["is broken", 500, "embedding_unavailable"],
   ])("waits while the provider %s, which costs no attempt, and goes on when it is well", async (_, status, code) => {
@@ -233,21 +247,70 @@ describe("in the pipeline", () => {
     expect(events.at(-1)).toMatchObject({ kind: "advanced", status: "vectorized", attempt: 1 });
   });
 
-  it("makes a dead letter of the one document whose text the provider refuses, and of no other", async () => {
+  it.each([
+    ["refuses", 400, "embedding_input_refused", 1],
+    ["fails on", 500, "embedding_input_failed", 6],
+    ["breaks down on behind its proxy", 502, "embedding_input_failed", 6],
+  ])(
+    "makes a dead letter of the one document whose text the provider %s, and of no other",
+    async (_, status, code, attempts) => {
+      const scope = await pipeline.organization();
+      server.behave((asked, response) =>
+        asked.input.some((text) => text.includes("poison"))
+          ? answer(response, { error: { message: "not this" } }, status)
+          : undefined,
+      );
+      const { documentId } = await pipeline.submit(scope, "This text is poison.");
+      for (let i = 0; i < 8; i++) await pipeline.submit(scope, `Harmless ${i}.`);
+      await until(async () => {
+        await hurry(scope);
+        return (await pipeline.store.supervision.ledger(scope.organizationId)).inFlight === 0;
+      });
+      const ledger = await pipeline.store.supervision.ledger(scope.organizationId);
+      expect(ledger).toMatchObject({ vectorized: 8, failed: 1, imbalance: 0 });
+      expect((await pipeline.store.reading.deadLetters(scope, {}, null, 10)).items).toEqual([
+        expect.objectContaining({ documentId, stage: "embed", code, attempts }),
+      ]);
+    },
+  );
+
+  it.each([
+    ["for long", "300"],
+    ["for ever", "99999999999999"],
+  ])("asks nothing more of a provider that limits the rate %s, for whichever document", async (_, retryAfter) => {
     const scope = await pipeline.organization();
-    server.behave((asked, response) =>
-      asked.input.some((text) => text.includes("poison"))
-        ? answer(response, { error: { message: "input refused" } }, 400)
-        : undefined,
+    server.behave((__, response) => answer(response, { error: { message: "no" } }, 429, { "retry-after": retryAfter }));
+    await pipeline.submit(scope, "The first to meet the limit.");
+    await waiting(scope, "embedding_rate_limited");
+    const asked = server.asked.length;
+    for (let i = 0; i < 10; i++) await pipeline.submit(scope, `Another in the meantime, ${i}.`);
+    await waiting(scope, "embedding_rate_limited");
+    await hurry(scope);
+    await waiting(scope, "embedding_rate_limited");
+    expect(server.asked.length).toBe(asked);
+    const late = await pipeline.supabase.query(
+      "select 1 from sluice.ingestions where organization_id = $1 and dispatch_after > now() + interval '10 minutes'",
+      [scope.organizationId],
     );
-    const { documentId } = await pipeline.submit(scope, "This text is poison.");
-    for (let i = 0; i < 8; i++) await pipeline.submit(scope, `Harmless ${i}.`);
+    expect(late).toEqual([]);
+    // Nobody waits that long in a test: another embedder knows nothing of the limit.
+    server.behave(null);
+    await pipeline.stop(embedder);
+    [embedder] = (await pipeline.start("embedder")) as [Service];
+    await vectorized(scope, 11);
+  });
+
+  it("waits out a short limit with the documents in hand", async () => {
+    const scope = await pipeline.organization();
+    let refused = 0;
+    server.behave((__, response) =>
+      refused++ === 0 ? answer(response, { error: { message: "no" } }, 429, { "retry-after": "1" }) : undefined,
+    );
+    const { documentId } = await pipeline.submit(scope, "Over before anybody notices.");
     await settled(pipeline, scope);
-    const ledger = await pipeline.store.supervision.ledger(scope.organizationId);
-    expect(ledger).toMatchObject({ vectorized: 8, failed: 1, imbalance: 0 });
-    expect((await pipeline.store.reading.deadLetters(scope, {}, null, 10)).items).toEqual([
-      expect.objectContaining({ documentId, stage: "embed", code: "embedding_input_refused", attempts: 1 }),
-    ]);
+    const events = await pipeline.store.reading.events(scope, documentId, null, 100);
+    expect(events.filter((event) => event.stage === "embed").map((event) => event.kind)).toEqual(["advanced"]);
+    expect(refused).toBe(2);
   });
 
   it("counts an answer of no use as an attempt, and tries again", async () => {

@@ -100,6 +100,11 @@ const table = {
     title: "The embedding provider refuses this document's text.",
     advice: "Check the model's input limits against the chunker's.",
   },
+  embedding_input_failed: {
+    kind: "transient",
+    title: "The embedding provider fails on this document's text, and on no other.",
+    advice: "Look at the provider's own logs around the times of the attempts, then retry.",
+  },
   embedding_response_invalid: {
     kind: "transient",
     title: "The embedding provider's answer was not usable.",
@@ -116,6 +121,19 @@ const table = {
     kind: "outage",
     title: "Supabase Storage can't be reached.",
     advice: "Try again after the time in Retry-After.",
+    status: 503,
+  },
+  storage_unauthorized: {
+    kind: "outage",
+    title: "Supabase Storage refuses the key.",
+    advice: "Set SUPABASE_SECRET_KEY to the project's secret key and restart the services.",
+    status: 503,
+  },
+  storage_misconfigured: {
+    kind: "outage",
+    title: "Supabase Storage has no place for originals.",
+    advice:
+      "Check SUPABASE_URL, and that the bucket `originals` exists (`sluice migrate` makes it) and takes every type.",
     status: 503,
   },
   database_unavailable: {
@@ -140,6 +158,12 @@ const table = {
     kind: "outage",
     title: "The embedding provider refuses the key.",
     advice: "Set a valid OPENAI_API_KEY and restart the embedder and the gateway.",
+    status: 503,
+  },
+  embedding_not_found: {
+    kind: "outage",
+    title: "The embedding provider's address or model does not exist.",
+    advice: "Check OPENAI_BASE_URL and EMBEDDING_MODEL, and restart the embedder and the gateway.",
     status: 503,
   },
   embedding_model_inactive: {
@@ -238,6 +262,12 @@ const table = {
     status: 422,
     title: "The Idempotency-Key was used for another request.",
     advice: "Use a new key for each request.",
+  },
+  idempotency_form_differs: {
+    kind: "request",
+    status: 422,
+    title: "The form is not the one that was first sent with this Idempotency-Key: its fields or files differ.",
+    advice: "Use a new key for each request; nothing of this one was taken.",
   },
   idempotency_in_progress: {
     kind: "request",

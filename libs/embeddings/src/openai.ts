@@ -1,6 +1,6 @@
 import { SluiceError } from "@sluice/contracts";
 import OpenAI from "openai";
-import { describeModel, type Embedded, type EmbeddingProvider } from "./provider.js";
+import { AnsweredFailure, describeModel, type Embedded, type EmbeddingProvider } from "./provider.js";
 
 export interface OpenAiOptions {
   apiKey: string;
@@ -15,15 +15,19 @@ export interface OpenAiOptions {
   timeoutMs: number;
 }
 
-/** `retry-after-ms`, `retry-after` in seconds or as a date; undefined when the provider does not say. */
+/** Shorter is no pause, and what lasts longer is better asked again: somebody may have raised the limit. */
+const [shortestPauseMs, longestPauseMs] = [1_000, 600_000];
+/** Somebody has to change the configuration, and restarts the services then. */
+const misconfiguredMs = 60_000;
+
+/** `retry-after-ms`, `retry-after` in seconds or as a date, within bounds; undefined when the provider does not say. */
 function retryAfterMs(headers: Headers | undefined): number | undefined {
-  const ms = Number(headers?.get("retry-after-ms") ?? Number.NaN);
-  if (Number.isFinite(ms)) return ms;
-  const text = headers?.get("retry-after");
-  if (text === null || text === undefined) return undefined;
-  const seconds = Number(text);
-  const value = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(text) - Date.now();
-  return Number.isFinite(value) ? Math.max(0, value) : undefined;
+  const header = (name: string) => headers?.get(name)?.trim() || undefined;
+  const ms = Number(header("retry-after-ms"));
+  const text = header("retry-after") ?? "";
+  const seconds = text === "" ? Number.NaN : Number(text);
+  const said = [ms, seconds * 1_000, Date.parse(text) - Date.now()].find((value) => !Number.isNaN(value));
+  return said === undefined ? undefined : Math.min(longestPauseMs, Math.max(shortestPauseMs, said));
 }
 
 function classify(error: unknown): SluiceError {
@@ -36,9 +40,12 @@ function classify(error: unknown): SluiceError {
   // An exhausted quota is told as 429 too; either way it passes only by waiting or by somebody's paying.
   if (error.status === 429) return new SluiceError("embedding_rate_limited", { cause: error, retryAfterMs: wait });
   if (error.status === 401 || error.status === 403)
-    return new SluiceError("embedding_unauthorized", { cause: error, retryAfterMs: 60_000 });
+    return new SluiceError("embedding_unauthorized", { cause: error, retryAfterMs: misconfiguredMs });
+  if (error.status === 404 || error.status === 405 || error.code === "model_not_found")
+    return new SluiceError("embedding_not_found", { cause: error, retryAfterMs: misconfiguredMs });
   if (error.status === 400 || error.status === 413 || error.status === 422)
     return new SluiceError("embedding_input_refused", { cause: error });
+  if (error.status >= 500) return new AnsweredFailure({ cause: error, retryAfterMs: wait });
   return new SluiceError("embedding_unavailable", { cause: error, retryAfterMs: wait });
 }
 

@@ -83,6 +83,9 @@ export interface StageWorkerOptions<T extends StartedWork> extends QueueOptions 
   handler: (task: T, signal: AbortSignal) => Promise<HandlerResult>;
 }
 
+/** However long somebody else asks us to wait: what is asked may be nonsense, and outages end earlier than announced. */
+const longestWaitMs = 600_000;
+
 /** Why a handler was aborted. */
 type Abort = "timeout" | "lost" | "stopping";
 
@@ -230,7 +233,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     }
     const failure = aborted === "timeout" ? new SluiceError("limit_time", { cause: error }) : toSluiceError(error);
     if (failure.kind === "outage") {
-      const delayMs = failure.retryAfterMs ?? 2_000 + Math.random() * 8_000;
+      const delayMs = Math.min(longestWaitMs, failure.retryAfterMs ?? 2_000 + Math.random() * 8_000);
       await work.handBack([task], worker, delayMs, failure.code);
       metrics.jobs.inc({ stage, outcome: "waiting" });
       logger.warn("job.waiting", {

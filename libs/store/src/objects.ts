@@ -1,24 +1,69 @@
 import { Readable } from "node:stream";
-import { SluiceError } from "@sluice/contracts";
+import { type ErrorCode, SluiceError } from "@sluice/contracts";
 import { DatabaseError, type Rpc } from "./rpc.js";
 
 const bucket = "originals";
 
-function failure(call: string, error: { name?: string; status?: number; statusCode?: string | number }): SluiceError {
-  const status = Number(error.status ?? error.statusCode ?? 0);
-  const cause = new DatabaseError(call, status, error.name);
-  if (status === 404 || (status === 400 && call === "storage.download"))
-    return new SluiceError("original_missing", { cause });
-  // Storage's own limit, which may be lower than ours: asking again would not help.
-  if (status === 413) return new SluiceError("file_too_large", { cause });
-  return new SluiceError("storage_unavailable", { cause });
+interface Refusal {
+  name?: string;
+  message?: string;
+  /** Of HTTP: 400 for nearly everything that Storage refuses. */
+  status?: number;
+  /** What Storage means; in some versions the name of a code. */
+  statusCode?: string | number;
 }
 
-/** Originals in Supabase Storage. Paths are `<organization>/<random id>`: no name of a file or a patient. Bytes are streamed. */
+const namedStatuses: Record<string, number> = {
+  NoSuchKey: 404,
+  NoSuchBucket: 404,
+  AccessDenied: 403,
+  InvalidJWT: 403,
+  SignatureDoesNotMatch: 403,
+  EntityTooLarge: 413,
+  InvalidMimeType: 415,
+};
+
+/** The object is gone, as far as Storage itself says so: a 404 of anybody else's (a wrong address, a proxy) says nothing about it. */
+function isObjectMissing({ status, statusCode, message }: Refusal): boolean {
+  if (message === "Bucket not found" || statusCode === "NoSuchBucket") return false;
+  return status === 400 || message === "Object not found" || statusCode === "NoSuchKey";
+}
+
+/** What Storage's refusal comes to. What is not known is an outage: nothing is lost by waiting. */
+function codeOf(call: string, status: number, refusal: Refusal): ErrorCode {
+  switch (status) {
+    case 401:
+    case 403:
+      return "storage_unauthorized";
+    case 404: {
+      const reads = call === "storage.download" || call === "storage.sign";
+      return reads && isObjectMissing(refusal) ? "original_missing" : "storage_misconfigured";
+    }
+    case 413:
+      // Storage's own limit, which may be lower than ours: asking again would not help.
+      return "file_too_large";
+    case 415:
+      return "storage_misconfigured";
+    default:
+      // 409 among them: paths are random, so it is none of ours that is there, and the next try takes another path.
+      return "storage_unavailable";
+  }
+}
+
+function failure(call: string, error: Refusal): SluiceError {
+  const meant = namedStatuses[error.statusCode ?? ""] ?? Number(error.statusCode ?? Number.NaN);
+  const status = Number.isNaN(meant) ? Number(error.status ?? 0) : meant;
+  return new SluiceError(codeOf(call, status, error), { cause: new DatabaseError(call, status, error.name) });
+}
+
+/**
+ * Originals in Supabase Storage. Paths are `<organization>/<random id>`: no name of a file or a patient. Bytes are streamed. All calls
+ * throw `storage_unavailable`, or what somebody has to mend first: `storage_unauthorized`, `storage_misconfigured`.
+ */
 export function createObjects(rpc: Rpc) {
   const storage = () => rpc.client.storage.from(bucket);
   return {
-    /** Stores a stream under a path that must be new. */
+    /** Stores a stream under a path that must be new. Throws `file_too_large` where Storage's limit is lower than ours. */
     async upload(path: string, body: Readable, contentType: string): Promise<void> {
       const stream = Readable.toWeb(body) as ReadableStream<Uint8Array>;
       const { error } = await storage()
@@ -49,7 +94,18 @@ export function createObjects(rpc: Rpc) {
       }).catch((cause: unknown) => {
         throw failure("storage.sign", { name: cause instanceof Error ? cause.name : "unknown" });
       });
-      if (!answer.ok) throw failure("storage.sign", { status: answer.status });
+      if (!answer.ok) {
+        const body = ((await answer.json().catch(() => null)) ?? {}) as {
+          statusCode?: string;
+          code?: string;
+          message?: string;
+        };
+        throw failure("storage.sign", {
+          status: answer.status,
+          statusCode: body.statusCode ?? body.code,
+          message: body.message,
+        });
+      }
       const link = new URL(signedPath(await answer.json()), url);
       if (fileName !== undefined) link.searchParams.set("download", fileName);
       return link.href;
@@ -62,5 +118,5 @@ function signedPath(answer: unknown): string {
   const { signedURL, signedUrl } = answer as { signedURL?: string; signedUrl?: string };
   if (signedUrl !== undefined) return signedUrl;
   if (signedURL !== undefined) return `/storage/v1${signedURL}`;
-  throw failure("storage.sign", { status: 200 });
+  throw failure("storage.sign", {});
 }

@@ -7,6 +7,12 @@ import type { ChunkToEmbed, ChunkVector, Store, Task } from "@sluice/store";
 // As pgvector text a row of 1,536 dimensions is about 12 kB: a call stays near a megabyte. As many chunks come with the task.
 const rowsPerCall = 100;
 
+/**
+ * How long after it was begun a document still waits here for a rate limit to pass; later, or for longer, it is handed back, so that
+ * everybody sees what it waits for, and the time it may take is not used up by waiting.
+ */
+const patienceMs = 5_000;
+
 /** What is sent to be embedded: the chunk with what stands before it. Exactly this text is what the vector is of. */
 export function textToEmbed(chunk: Pick<ChunkToEmbed, "prefix" | "text">): string {
   return chunk.prefix === "" ? chunk.text : `${chunk.prefix}\n${chunk.text}`;
@@ -45,7 +51,7 @@ export function createEmbedHandler(deps: {
       if (chunks.length === 0) break;
       const sent = performance.now();
       const texts = chunks.map((chunk) => ({ text: textToEmbed(chunk), tokens: chunk.tokenCount }));
-      const vectors = await unlessAborted(deps.batcher.embed(texts), signal);
+      const vectors = await unlessAborted(deps.batcher.embed(texts, began + patienceMs), signal);
       latencyMs += performance.now() - sent;
       signal.throwIfAborted();
       const { organizationId, ingestionId, generation } = task;

@@ -24,6 +24,7 @@ export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: S
       metrics.embeddingBatchSize.observe(inputs);
       if (error === undefined) metrics.embeddingTokens.inc({ model: model.name }, tokens);
     },
+    onLimited: (ms) => metrics.throttledSeconds.inc({ provider: model.provider }, ms / 1_000),
   });
   return createStageService({
     queue: "embed",

@@ -46,7 +46,11 @@ export const gatewayConfig = {
   limits: {
     maxFileMb: variable("GATEWAY_MAX_FILE_MB", z.coerce.number().positive().default(100), "Largest file taken in."),
     maxFiles: variable("GATEWAY_MAX_FILES_PER_REQUEST", positive(100), "Files in one request, at most."),
-    maxJsonKb: variable("GATEWAY_MAX_JSON_KB", positive(256), "Largest JSON body, and largest field beside a file."),
+    maxJsonKb: variable(
+      "GATEWAY_MAX_JSON_KB",
+      positive(256),
+      "Largest JSON body, and largest field beside a file; all fields of a form together may hold four times that.",
+    ),
   },
   window: variable(
     "IN_FLIGHT_WINDOW",

@@ -5,7 +5,7 @@ import { createGatewayFixture, formOf, type GatewayFixture, type Tenant } from "
 let g: GatewayFixture;
 let other: Tenant;
 beforeAll(async () => {
-  g = await createGatewayFixture({ GATEWAY_MAX_JSON_KB: "16" });
+  g = await createGatewayFixture({ GATEWAY_MAX_JSON_KB: "16", GATEWAY_MAX_FILE_MB: "1" });
   other = await g.newTenant();
 });
 afterAll(() => g?.destroy());
@@ -154,6 +154,11 @@ describe("requests that do not fit", () => {
 
 describe("Idempotency-Key", () => {
   const withKey = (key: string) => ({ "idempotency-key": key });
+  const inStore = ({ scope }: Tenant) =>
+    g.pipeline.supabase.query(
+      "select name from storage.objects where name like $1 || '/%' union select id::text from sluice.documents where organization_id = $1::uuid order by 1",
+      [scope.organizationId],
+    );
 
   it("answers the second request with the first one's answer", async () => {
     const headers = withKey(randomUUID());
@@ -181,6 +186,49 @@ describe("Idempotency-Key", () => {
     const second = await g.call("/v1/documents", { body: formOf([{ bytes: "sent once" }]), headers });
     expect(second.body).toEqual(first.body);
     expect(second.body.documents[0]).not.toHaveProperty("duplicateOf");
+  });
+
+  it.each([
+    ["other bytes", [{ bytes: "the form, first" }, { bytes: "the form, changed" }], { tags: "a" }],
+    ["another order", [{ bytes: "the form, second" }, { bytes: "the form, first" }], { tags: "a" }],
+    ["another name", [{ bytes: "the form, first", name: "other.txt" }, { bytes: "the form, second" }], { tags: "a" }],
+    ["a file less", [{ bytes: "the form, first" }], { tags: "a" }],
+    ["a file more", [{ bytes: "the form, first" }, { bytes: "the form, second" }, { bytes: "3" }], { tags: "a" }],
+    ["another field", [{ bytes: "the form, first" }, { bytes: "the form, second" }], { tags: "b" }],
+    ["a field more", [{ bytes: "the form, first" }, { bytes: "the form, second" }], { tags: "a", patient: "p" }],
+  ])("refuses the key for a form with %s, and takes nothing of it", async (_, files, fields) => {
+    const tenant = await g.newTenant();
+    const options = { headers: withKey(randomUUID()), key: tenant.key };
+    const first = [{ bytes: "the form, first" }, { bytes: "the form, second" }];
+    expect(await g.upload(first, { tags: "a" }, options)).toMatchObject({ status: 202 });
+    const before = await inStore(tenant);
+    expect(before).toHaveLength(4);
+    const answer = await g.upload(files, fields as unknown as Record<string, string>, options);
+    expect(answer).toMatchObject({ status: 422, body: { code: "idempotency_form_differs" } });
+    expect(await inStore(tenant)).toEqual(before);
+    expect(await g.upload(first, { tags: "a" }, options)).toMatchObject({ status: 202 });
+    expect(await inStore(tenant)).toEqual(before);
+  });
+
+  it("knows a form again with all of its files, those that were refused included", async () => {
+    const headers = withKey(randomUUID());
+    const binary = Buffer.alloc(300_000, 1);
+    const large = Buffer.alloc(2 * 1024 * 1024, "too large ");
+    const send = (refused: Buffer) =>
+      g.upload([{ bytes: "taken" }, { bytes: refused }, { bytes: large }, { bytes: "" }], {}, { headers });
+    const first = await send(binary);
+    expect(first.body.documents.map((each: { problem?: { status: number } }) => each.problem?.status)).toEqual([
+      undefined,
+      415,
+      413,
+      400,
+    ]);
+    const again = await send(binary);
+    expect(again.body).toEqual(first.body);
+    expect(again.headers.get("idempotent-replay")).toBe("true");
+    const other = Buffer.from(binary);
+    other[other.length - 1] = 2;
+    expect(await send(other)).toMatchObject({ status: 422, body: { code: "idempotency_form_differs" } });
   });
 
   it("gives the key back when the request was refused", async () => {

@@ -197,6 +197,25 @@ describe("POST /v1/documents", () => {
     return form;
   }
 
+  it("refuses fields that are more than a megabyte together while they are still coming, and says the limit", async () => {
+    const request = await beginUpload(g.gateway.port, g.tenant.key);
+    const field = `${partHead(request.boundary, "tags")}${"t".repeat(200 * 1024)}\r\n`;
+    while (await request.write(field));
+    const answer = await request.answer();
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(answer).toContain('"code":"body_too_large"');
+    expect(answer).toContain(`may hold ${megabyte} bytes`);
+  });
+
+  it("refuses the 51st tag without waiting for the rest of the form", async () => {
+    const request = await beginUpload(g.gateway.port, g.tenant.key);
+    for (let i = 0; i < 51; i++) await request.write(`${partHead(request.boundary, "tags")}${i}\r\n`);
+    await request.write(partHead(request.boundary, "file", "never-ends.txt"));
+    const answer = await request.answer();
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('"errors":[{"path":"tags","message":"More than 50"}]');
+  });
+
   it("refuses files under another name, too many files, and a field given twice", async () => {
     const form = new FormData();
     form.append("document", new Blob(["x"]), "x.txt");

@@ -1,4 +1,4 @@
-import type { Batch, Document } from "@sluice/contracts";
+import { type Batch, type Document, describeCode } from "@sluice/contracts";
 import type { Command } from "commander";
 import { type Client, type ConnectOptions, connect, ProblemError } from "../client.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
@@ -10,7 +10,10 @@ function describeDocument(document: Document): string {
     `  ${document.status}, revision ${document.revision}${document.activeRevision === null ? "" : ` (readers see ${document.activeRevision})`}, ${document.mediaType ?? "kind unknown"}`,
     `  ${document.counts.pages} pages, ${document.counts.sections} sections, ${document.counts.chunks} chunks, ${document.counts.children} children`,
   ];
-  if (document.waitingFor !== null) lines.push(`  waits for ${document.waitingFor}`);
+  if (document.waitingFor !== null) {
+    const { title, advice } = describeCode(document.waitingFor);
+    lines.push(`  waits for ${document.waitingFor}: ${title} ${advice}`);
+  }
   if (document.error !== null) lines.push(`  ${document.error.code}: ${document.error.title} ${document.error.advice}`);
   for (const { code, page } of document.warnings)
     lines.push(`  warning ${code}${page === undefined ? "" : ` on page ${page}`}`);

@@ -17,11 +17,14 @@ const Kept = z.object({
   body: z.unknown(),
   headers: z.record(z.string(), z.string()),
   mediaType: z.string().nullable(),
+  /** Missing in what an older gateway kept. */
+  formDigest: z.string().optional(),
 });
 
 /**
  * Runs a request once for its Idempotency-Key and answers later ones of the same key with what the first was answered. A request that
- * was refused or failed changed nothing and gives the key back. A form's content is not compared: files have an identity of their own.
+ * was refused or failed changed nothing and gives the key back. A form is known only when it has been read: its digest is kept with the
+ * answer, and a repeated one is read to its end, and compared, before it is answered.
  */
 export async function withIdempotency(
   { store, logger }: Pick<GatewayContext, "store" | "logger">,
@@ -43,7 +46,7 @@ export async function withIdempotency(
   if (begun.outcome === "reused") throw new SluiceError("idempotency_key_reused");
   if (begun.outcome === "in_progress") throw new SluiceError("idempotency_in_progress", { retryAfterMs: 1_000 });
   if (begun.outcome === "replay") {
-    const again = idempotency === "repeat" ? await run() : replayOf(begun);
+    const again = idempotency === "repeat" ? await run() : await replayOf(begun, call);
     return again && { ...again, headers: { ...again.headers, "Idempotent-Replay": "true" } };
   }
 
@@ -75,11 +78,16 @@ function isSettled(answer: Answer): boolean {
 }
 
 function kept(answer: Answer, repeats: boolean): z.infer<typeof Kept> {
-  const { body, headers = {}, mediaType = null } = answer;
-  return { body: repeats ? null : body, headers, mediaType };
+  const { body, headers = {}, mediaType = null, formDigest } = answer;
+  return { body: repeats ? null : body, headers, mediaType, ...(formDigest === undefined ? {} : { formDigest }) };
 }
 
-function replayOf(begun: { status: number; response: unknown }): Answer {
-  const { body, headers, mediaType } = Kept.parse(begun.response);
+async function replayOf(
+  begun: { status: number; response: unknown },
+  { operation, scope, request }: { operation: Operation; scope: Scope; request: Request },
+): Promise<Answer> {
+  const { body, headers, mediaType, formDigest } = Kept.parse(begun.response);
+  const digest = formDigest === undefined ? undefined : await operation.formDigest?.({ scope, request });
+  if (digest !== formDigest) throw new SluiceError("idempotency_form_differs");
   return { status: begun.status, body, headers, mediaType: mediaType ?? undefined };
 }

@@ -26,6 +26,8 @@ export interface Answer {
   headers?: Record<string, string>;
   /** Where it is not application/json. */
   mediaType?: string;
+  /** Of the form that was answered; see `formDigest`. */
+  formDigest?: string;
 }
 
 /** One call of the API: the routes, the checks and the OpenAPI document are all made from it. */
@@ -44,6 +46,8 @@ export interface OperationOf<Q, B> {
   example?: B extends object ? z.input<z.ZodType<B>> | object : never;
   /** The body is a form with files, read by the handler. */
   multipart?: boolean;
+  /** Reads a form that was answered before and keeps nothing of it but a digest, by which the two are compared. */
+  formDigest?(call: { scope: Scope; request: Request }): Promise<string>;
   /**
    * What Idempotency-Key does. `replay`: the first answer is given again. `repeat`: for what only reads; the key is bound to the
    * request, but what is read is read again, so that nothing withdrawn meanwhile comes back.

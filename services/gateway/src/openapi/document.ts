@@ -18,6 +18,7 @@ function codesOf(operation: Operation): ErrorCode[] {
     codes.push("json_malformed", "body_too_large", "content_type_unsupported", "request_invalid");
   }
   if (operation.idempotency !== undefined) codes.push("idempotency_key_reused", "idempotency_in_progress");
+  if (operation.formDigest !== undefined) codes.push("idempotency_form_differs");
   return [...new Set([...codes, ...(operation.problems ?? []), "internal_error" as const])];
 }
 

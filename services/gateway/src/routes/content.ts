@@ -105,7 +105,7 @@ export function contentOperations({ store, config }: GatewayContext): Operation[
       scope: "documents:read",
       query: FileQuery,
       answers: { 200: { description: "The link", schema: FileLink } },
-      problems: ["storage_unavailable"],
+      problems: ["storage_unavailable", "storage_unauthorized", "storage_misconfigured"],
       async handle({ scope, id, query: { revision } }) {
         const { objectPath, mediaType, fileName, byteLength } = await store.reading.original(scope, id, revision);
         const expiresAt = new Date(Date.now() + config.signedUrlSeconds * 1_000).toISOString();

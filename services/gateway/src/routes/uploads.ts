@@ -1,13 +1,24 @@
 import { UploadAnswer } from "@sluice/contracts";
+import type { Scope } from "@sluice/store";
+import type { Request } from "express";
 import type { GatewayContext } from "../context.js";
 import { type Operation, operation } from "../http/operation.js";
 import { problemHeaders, problemOf } from "../http/problems.js";
 import { acceptFiles } from "../uploads/accept.js";
-import { receiveUpload } from "../uploads/receive.js";
+import { nowhere, receiveUpload } from "../uploads/receive.js";
+import type { Objects } from "../uploads/store-file.js";
 
 /** Taking documents in. */
 export function uploadOperations(context: GatewayContext): Operation[] {
   const { config, store } = context;
+  const receive = (scope: Scope, request: Request, objects: Objects) =>
+    receiveUpload(request, {
+      objects,
+      organizationId: scope.organizationId,
+      maxBytes: Math.floor(config.limits.maxFileMb * 1024 * 1024),
+      maxFieldBytes: config.limits.maxJsonKb * 1024,
+      maxFiles: config.limits.maxFiles,
+    });
   return [
     operation({
       method: "post",
@@ -27,23 +38,21 @@ export function uploadOperations(context: GatewayContext): Operation[] {
         "file_incomplete",
         "media_type_unsupported",
         "content_type_unsupported",
+        "body_too_large",
         "batch_closed",
         "not_found",
         "storage_unavailable",
+        "storage_unauthorized",
+        "storage_misconfigured",
       ],
+      formDigest: async ({ scope, request }) => (await receive(scope, request, nowhere)).digest,
       async handle({ scope, request }) {
-        const received = await receiveUpload(request, {
-          objects: store.objects,
-          organizationId: scope.organizationId,
-          maxBytes: Math.floor(config.limits.maxFileMb * 1024 * 1024),
-          maxFieldBytes: config.limits.maxJsonKb * 1024,
-          maxFiles: config.limits.maxFiles,
-        });
+        const received = await receive(scope, request, store.objects);
         const outcomes = await acceptFiles(context, scope, received);
         const documents = outcomes.map(({ receipt }) => receipt);
         const first = outcomes[0]?.problem;
         const taken = outcomes.some(({ problem }) => problem === undefined);
-        if (taken || first === undefined) return { status: 202, body: { documents } };
+        if (taken || first === undefined) return { status: 202, body: { documents }, formDigest: received.digest };
         return refusal(first);
 
         function refusal(problem: NonNullable<typeof first>) {

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { Busboy, type BusboyHeaders, type BusboyInstance } from "@fastify/busboy";
 import { SluiceError, toSluiceError, type UploadFields } from "@sluice/contracts";
@@ -13,11 +14,26 @@ export interface Received {
   fields: UploadFields;
   /** In the order of the request, up to where it was read. */
   files: ReceivedFile[];
+  /**
+   * SHA-256, hex, of the fields and of each file's name, type and bytes, in order; the same for the same form, whatever became of its
+   * files, as long as it was read to its end.
+   */
+  digest: string;
 }
+
+/** Where files go that are only to be looked at. */
+export const nowhere: FileTarget["objects"] = {
+  async upload(_path, body) {
+    for await (const _chunk of body);
+  },
+  remove: async () => {},
+};
 
 /** File parts of one request that are stored at the same time. */
 const concurrency = 4;
 const maxFields = 1_000;
+/** All fields of a form together, in fields of the largest size. */
+const fieldsShare = 4;
 
 const invalid = (path: string, message: string, cause?: unknown) =>
   new SluiceError("request_invalid", { cause, errors: [{ path, message }] });
@@ -37,11 +53,12 @@ function createParser(request: Request, options: { maxFieldBytes: number; maxFil
   }
 }
 
-/** Reads what is left of a part and throws it away; false when that is more than `atMost`. */
-async function drain(chunks: AsyncIterator<Buffer>, atMost: number): Promise<boolean> {
+/** Reads what is left of a part and keeps only its hash; false when that is more than `atMost`. */
+async function drain(chunks: AsyncIterator<Buffer>, hash: Hash, atMost: number): Promise<boolean> {
   for (let passed = 0; passed <= atMost; ) {
     const next = await chunks.next().catch(() => ({ done: true as const, value: undefined }));
     if (next.done === true) return true;
+    hash.update(next.value);
     passed += next.value.length;
   }
   return false;
@@ -59,7 +76,9 @@ export async function receiveUpload(
   options: FileTarget & { maxFieldBytes: number; maxFiles: number },
 ): Promise<Received> {
   const parser = createParser(request, options);
-  const fields = createFieldReader();
+  const fields = createFieldReader(options.maxFieldBytes * fieldsShare);
+  const fieldsHash = createHash("sha256");
+  const fileHashes: string[] = [];
   const inTurn = createTurnstile(concurrency);
   const files: Promise<ReceivedFile>[] = [];
   const parts = new Set<Readable>();
@@ -77,7 +96,7 @@ export async function receiveUpload(
       failure ??= error;
       halt(failure);
     };
-    const passOver = async (index: number, problem: SluiceError, chunks: AsyncIterator<Buffer>) => {
+    const passOver = async (index: number, problem: SluiceError, chunks: AsyncIterator<Buffer>, hash: Hash) => {
       if (failure !== undefined || cutAt !== undefined) return;
       if (problem.code === "file_incomplete") return fail(problem);
       if (problem.code === "file_too_large" || problem.kind === "outage") {
@@ -87,23 +106,34 @@ export async function receiveUpload(
           return halt(problem);
         }
       }
-      if (!(await drain(chunks, options.maxBytes))) fail(problem);
+      if (!(await drain(chunks, hash, options.maxBytes))) fail(problem);
     };
     const receiveFile = (index: number, part: Readable, about: { fileName?: string; declaredType?: string }) =>
       inTurn(async (): Promise<ReceivedFile> => {
         const chunks: AsyncIterator<Buffer> = part.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
+        const hash = createHash("sha256");
         try {
-          return { stored: await storeFile(chunks, about, options) };
+          return { stored: await storeFile(chunks, about, options, hash) };
         } catch (error) {
           const problem = toSluiceError(error);
-          await passOver(index, problem, chunks);
+          await passOver(index, problem, chunks, hash);
           return { problem };
         } finally {
+          const { fileName = null, declaredType = null } = about;
+          fileHashes[index] = JSON.stringify([fileName, declaredType, hash.copy().digest("hex")]);
           parts.delete(part);
         }
       });
 
-    parser.on("field", (name, value, _nameTruncated, truncated) => fields.add(name, value, truncated));
+    parser.on("field", (name, value, _nameTruncated, truncated) => {
+      if (failure !== undefined) return;
+      fieldsHash.update(JSON.stringify([name, value]));
+      try {
+        fields.add(name, value, truncated);
+      } catch (error) {
+        fail(toSluiceError(error));
+      }
+    });
     parser.on("file", (name, part, fileName, _encoding, declaredType) => {
       // An error may come when nobody is reading; without a listener it would end the process.
       part.on("error", () => {});
@@ -138,8 +168,9 @@ export async function receiveUpload(
   if (failure !== undefined || cutAt !== undefined) removeQuietly(options.objects, stored);
   if (failure !== undefined) throw failure;
   if (received.length === 0) throw new SluiceError("file_missing");
+  const digest = createHash("sha256").update(fieldsHash.digest()).update(fileHashes.join("\n")).digest("hex");
   // What came after the file that ended the reading, in the same breath, was not looked at.
   return cutAt === undefined
-    ? { fields: fields.read(), files: received }
-    : { fields: {}, files: received.slice(0, cutAt + 1) };
+    ? { fields: fields.read(), files: received, digest }
+    : { fields: {}, files: received.slice(0, cutAt + 1), digest };
 }

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, type Hash, randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { SluiceError } from "@sluice/contracts";
 import type { Store, StoredUpload } from "@sluice/store";
@@ -22,10 +22,12 @@ function cleanName(name: string | undefined): string | null {
   return clean === "" ? null : [...clean].slice(0, 255).join("");
 }
 
-async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
+type Read = () => Promise<IteratorResult<Buffer>>;
+
+async function readHead(read: Read): Promise<Buffer> {
   const head: Buffer[] = [];
   for (let length = 0; length < headLength; ) {
-    const next = await chunks.next();
+    const next = await read();
     if (next.done === true) break;
     head.push(next.value);
     length += next.value.length;
@@ -36,19 +38,25 @@ async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
 /**
  * One file part into Storage, hashed and counted on its way, never whole in memory: a chunk is read when Storage has taken the one
  * before. Throws `file_empty`, `media_type_unsupported`, `file_too_large` (as soon as it is), `file_incomplete` or
- * `storage_unavailable`; whatever was stored of such a file is removed again, or swept later.
+ * `storage_unavailable`; whatever was stored of such a file is removed again, or swept later. `hash` has then
+ * taken in what was read so far.
  */
 export async function storeFile(
   chunks: AsyncIterator<Buffer>,
   part: { fileName?: string; declaredType?: string },
   target: FileTarget,
+  hash: Hash = createHash("sha256"),
 ): Promise<StoredFile> {
+  const read: Read = async () => {
+    const next = await chunks.next();
+    if (next.done !== true) hash.update(next.value);
+    return next;
+  };
   const fileName = cleanName(part.fileName);
-  const head = await readHead(chunks);
+  const head = await readHead(read);
   if (head.length === 0) throw new SluiceError("file_empty");
   const types = judge(head, part.declaredType?.slice(0, 255) ?? null, fileName);
 
-  const hash = createHash("sha256");
   let byteLength = 0;
   let failure: SluiceError | undefined;
   const fail = (error: unknown) => {
@@ -58,13 +66,12 @@ export async function storeFile(
   const measure = (chunk: Buffer) => {
     byteLength += chunk.length;
     if (byteLength > target.maxBytes) throw fail(new SluiceError("file_too_large"));
-    hash.update(chunk);
     return chunk;
   };
   async function* measured() {
     yield measure(head);
     for (;;) {
-      const next = await chunks.next().catch((error: unknown) => Promise.reject(fail(error)));
+      const next = await read().catch((error: unknown) => Promise.reject(fail(error)));
       if (next.done === true) return;
       yield measure(next.value);
     }
@@ -83,7 +90,7 @@ export async function storeFile(
     removeQuietly(target.objects, [objectPath]);
     throw failure ?? error;
   }
-  return { objectPath, contentHash: hash.digest("hex"), byteLength, ...types, fileName };
+  return { objectPath, contentHash: hash.copy().digest("hex"), byteLength, ...types, fileName };
 }
 
 /** Best effort: what is left is found and removed by the supervisor. */

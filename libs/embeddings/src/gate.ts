@@ -1,0 +1,37 @@
+export interface Gate {
+  /** Milliseconds until requests may leave again; 0 when they may. */
+  remainingMs(): number;
+  /**
+   * The provider limits the rate: nothing leaves for this long, or for longer each time where it does not say. Answers how much
+   * longer that is than was known.
+   */
+  close(retryAfterMs: number | undefined): number;
+  /** A request succeeded. */
+  passed(): void;
+  /** Refused, and nothing has succeeded since: one request at a time finds out whether the limit is over. */
+  wary(): boolean;
+}
+
+const [firstMs, longestMs] = [1_000, 60_000];
+
+/** Holds back all requests to a provider that limits the rate: it counts them together, whichever document they are for. */
+export function createGate(): Gate {
+  let opensAt = 0;
+  let refusals = 0;
+  const remainingMs = () => Math.max(0, opensAt - performance.now());
+  return {
+    remainingMs,
+    close(retryAfterMs) {
+      // Requests that were under way together are refused together: that is one refusal.
+      if (remainingMs() === 0) refusals += 1;
+      const ms = retryAfterMs ?? Math.min(longestMs, firstMs * 2 ** (Math.max(1, refusals) - 1));
+      const longer = Math.max(0, ms - remainingMs());
+      opensAt = Math.max(opensAt, performance.now() + ms);
+      return longer;
+    },
+    passed() {
+      refusals = 0;
+    },
+    wary: () => refusals > 0,
+  };
+}
