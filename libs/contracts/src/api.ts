@@ -318,6 +318,14 @@ export const LedgerAnswer = z.object({
     ),
 });
 
+/** On whose behalf a credential acts, and what it may do. */
+export const Me = z.object({
+  organizationId: z.uuid(),
+  caller: z.object({ kind: z.enum(["api_key", "user"]), id: z.uuid() }),
+  scopes: z.array(z.string()),
+});
+export type Me = z.infer<typeof Me>;
+
 /** What a client has to know of the service. Nothing secret. */
 export const ServiceConfig = z.object({
   version: z.string(),
