@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Batch, Document, Ledger, list, Problem, Receipt, SearchAnswer } from "@sluice/contracts";
+import { Batch, Document, DocumentEvent, Ledger, list, Me, Problem, Receipt, SearchAnswer } from "@sluice/contracts";
 import { z } from "zod";
 import { CommandError, exitCodes } from "./exit-codes.js";
 import { localStack } from "./home.js";
@@ -40,9 +40,14 @@ const Findings = z.object({
     .array(z.object({ finding: z.string(), ingestionId: z.string(), documentId: z.string(), at: z.string() }))
     .optional(),
 });
+const EventPage = list(DocumentEvent);
 const Readiness = z.object({ status: z.string(), dependencies: z.record(z.string(), z.boolean()) });
 
-const retryStatuses = new Set([409, 429, 502, 503, 504]);
+const outages = new Set([502, 503, 504]);
+/** Refused for now, or waiting for the first one of the same key; another conflict stays one however often it is tried. */
+const isForNow = ({ status, code }: Problem) =>
+  outages.has(status) || status === 429 || code === "idempotency_in_progress";
+const isOutage = (error: unknown) => !(error instanceof ProblemError) || outages.has(error.problem.status);
 
 /** The HTTP API, as the commands need it. */
 export class Client {
@@ -50,6 +55,10 @@ export class Client {
     readonly url: string,
     readonly key: string,
   ) {}
+
+  /** Told once when calls that persist begin to wait for the service, and once when it is back. */
+  onOutage: ((lost: boolean) => void) | undefined;
+  #waits = 0;
 
   async call<T>(path: string, answer: z.ZodType<T>, options: CallOptions = {}): Promise<T> {
     const headers: Record<string, string> = { "x-api-key": this.key, ...options.headers };
@@ -65,8 +74,9 @@ export class Client {
       ...(options.body === undefined ? {} : { duplex: "half", redirect: "error" }),
     } as RequestInit);
     const text = await response.text();
-    const value: unknown = text === "" ? {} : JSON.parse(text);
-    if (response.ok) return answer.parse(value);
+    if (response.ok) return answer.parse(text === "" ? {} : JSON.parse(text));
+    // A proxy's page about an outage is no JSON.
+    const value = jsonOrUndefined(text);
     const problem = Problem.safeParse(value);
     const fallback = {
       type: "about:blank",
@@ -89,12 +99,23 @@ export class Client {
     attempt: () => Promise<T>,
     options: { tries?: number; onWait?: (ms: number) => void } = {},
   ): Promise<T> {
+    let waits = false;
     for (let tries = 1; ; tries++) {
       try {
-        return await attempt();
+        const answer = await attempt();
+        if (waits) this.#waiting(-1);
+        return answer;
       } catch (error) {
-        const now = error instanceof ProblemError ? retryStatuses.has(error.problem.status) : isNetworkError(error);
-        if (!now || tries >= (options.tries ?? 60)) throw error;
+        const now = error instanceof ProblemError ? isForNow(error.problem) : isNetworkError(error);
+        if (!now || tries >= (options.tries ?? 60)) {
+          if (waits) this.#waits -= 1;
+          throw error;
+        }
+        // One failure alone is no outage worth a word; a service that refuses for now is there.
+        if (waits ? !isOutage(error) : tries > 1 && isOutage(error)) {
+          waits = !waits;
+          this.#waiting(waits ? 1 : -1);
+        }
         const wait =
           (error instanceof ProblemError ? error.retryAfterMs : undefined) ??
           Math.min(10_000, 250 * 2 ** Math.min(tries, 6)) * (0.5 + Math.random() / 2);
@@ -104,7 +125,15 @@ export class Client {
     }
   }
 
+  /** Calls that wait for the service at this moment: the first one to wait says so, and the last one to go on. */
+  #waiting(change: 1 | -1): void {
+    const before = this.#waits;
+    this.#waits += change;
+    if (before === 0 || this.#waits === 0) this.onOutage?.(change === 1);
+  }
+
   config = () => this.call("/v1/config", Config);
+  me = () => this.call("/v1/me", Me);
   ready = () => this.call("/readyz", Readiness);
   createBatch = (name: string, idempotencyKey: string) =>
     this.call("/v1/batches", Batch, { json: { name }, idempotencyKey });
@@ -119,6 +148,19 @@ export class Client {
   search = (request: object) => this.call("/v1/search", SearchAnswer, { json: request });
   ledger = (check: boolean) => this.call(`/v1/ledger${check ? "?check=1" : ""}`, Findings);
 
+  /** A document's timeline, also of one that is deleted. */
+  async *events(id: string): AsyncGenerator<DocumentEvent> {
+    let cursor: string | null = null;
+    do {
+      const query: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+      const page: z.infer<typeof EventPage> = await this.persist(() =>
+        this.call(`/v1/documents/${id}/events?limit=500${query}`, EventPage),
+      );
+      yield* page.items;
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+  }
+
   /** Every document a filter finds, page by page. */
   async *documents(filter: object): AsyncGenerator<Document> {
     let cursor: string | undefined;
@@ -127,6 +169,14 @@ export class Client {
       yield* page.items;
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined);
+  }
+}
+
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -12,6 +12,8 @@ const LocalStack = z.object({
   apiKey: z.string(),
   organizationId: z.string().optional(),
   databaseUrl: z.string().nullish(),
+  supabaseUrl: z.string().optional(),
+  supabaseSecretKey: z.string().optional(),
 });
 export type LocalStack = z.infer<typeof LocalStack>;
 

@@ -1,17 +1,25 @@
 #!/usr/bin/env node
+import { createRequire } from "node:module";
 import { Command } from "commander";
+import { z } from "zod";
 import { isNetworkError, ProblemError } from "./client.js";
 import { demoCommand } from "./commands/demo.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { ingestCommand } from "./commands/ingest.js";
+import { keysCommand } from "./commands/keys.js";
 import { ledgerCommand } from "./commands/ledger.js";
+import { memberCommand } from "./commands/member.js";
 import { migrateCommand } from "./commands/migrate.js";
+import { orgCommand } from "./commands/org.js";
 import { searchCommand } from "./commands/search.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
 import { CommandError, exitCodes } from "./exit-codes.js";
 
+const { version } = z.object({ version: z.string() }).parse(createRequire(import.meta.url)("../package.json"));
+
 const program = new Command("sluice")
+  .version(version, "--version", "the version")
   .description("Clinical documents in bulk, made searchable, with nothing lost")
   .exitOverride((error) => {
     process.exit(error.exitCode === 0 ? exitCodes.ok : exitCodes.usage);
@@ -23,6 +31,9 @@ for (const add of [
   searchCommand,
   ledgerCommand,
   migrateCommand,
+  orgCommand,
+  memberCommand,
+  keysCommand,
   doctorCommand,
   demoCommand,
 ])

@@ -10,6 +10,19 @@ describe("what people see", () => {
     expect(printable("x".repeat(300), 10)).toBe("xxxxxxxxx…");
   });
 
+  it("lines columns up by what a terminal shows, not by how it is written", () => {
+    // Two Japanese characters are four columns wide; e and a combining accent are one.
+    expect(
+      table(
+        ["name", "n"],
+        [
+          ["所見", "x"],
+          ["e\u0301te\u0301", "y"],
+        ],
+      ),
+    ).toBe("name  n\n────  ─\n所見  x\ne\u0301te\u0301   y");
+  });
+
   it("lines columns up, numbers to the right", () => {
     expect(
       table(

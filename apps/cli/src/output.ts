@@ -1,16 +1,18 @@
 import type { Batch } from "@sluice/contracts";
 import { SingleBar } from "cli-progress";
+import stringWidth from "string-width";
 
-/** Rows under headings, columns as wide as their widest cell; numbers to the right. */
+/** Rows under headings, columns as wide as their widest cell on a terminal; numbers to the right. */
 export function table(headings: string[], rows: (string | number)[][]): string {
   const widths = headings.map((heading, i) =>
-    Math.max(heading.length, ...rows.map((row) => String(row[i] ?? "").length)),
+    rows.reduce((most, row) => Math.max(most, stringWidth(String(row[i] ?? ""))), stringWidth(heading)),
   );
   const line = (cells: (string | number)[]) =>
     cells
-      .map((cell, i) =>
-        typeof cell === "number" ? String(cell).padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0),
-      )
+      .map((cell, i) => {
+        const space = " ".repeat(Math.max(0, (widths[i] ?? 0) - stringWidth(String(cell))));
+        return typeof cell === "number" ? space + cell : cell + space;
+      })
       .join("  ")
       .trimEnd();
   return [line(headings), line(widths.map((width) => "─".repeat(width))), ...rows.map(line)].join("\n");
@@ -24,6 +26,8 @@ export function printable(text: string, most = 200): string {
 }
 
 export interface Progress {
+  /** A line for people, above whatever moves. */
+  note(text: string): void;
   sent(count: number): void;
   batch(batch: Batch): void;
   stop(): void;
@@ -31,8 +35,10 @@ export interface Progress {
 
 /** A bar for people at a terminal, a line now and then for logs, lines of JSON for programs. */
 export function createProgress(mode: "person" | "json"): Progress {
+  const line = (text: string) => process.stderr.write(`${text}\n`);
   if (mode === "json") {
     return {
+      note: line,
       sent: () => {},
       batch: ({ counts, inFlight, finished, ratePerMinute, secondsLeft }) =>
         printJson({ type: "progress", counts, inFlight, finished, ratePerMinute, secondsLeft }),
@@ -44,9 +50,10 @@ export function createProgress(mode: "person" | "json"): Progress {
     const now = (text: string) => {
       if (Date.now() - last < 2_000) return;
       last = Date.now();
-      process.stderr.write(`${text}\n`);
+      line(text);
     };
     return {
+      note: line,
       sent: (count) => now(`sent ${count}`),
       batch: (batch) => now(`done ${batch.finished} of ${batch.finished + batch.inFlight}`),
       stop: () => {},
@@ -59,7 +66,14 @@ export function createProgress(mode: "person" | "json"): Progress {
     stream: process.stderr,
   });
   let started = false;
+  // Where the cursor stands behind a count of files sent.
+  let counting = false;
+  const endCount = () => {
+    if (counting) process.stderr.write("\r\u001b[K");
+    counting = false;
+  };
   const show = (phase: string, value: number, total: number, left: string) => {
+    endCount();
     if (!started) bar.start(total, value, { phase, left });
     else {
       bar.setTotal(total);
@@ -68,7 +82,13 @@ export function createProgress(mode: "person" | "json"): Progress {
     started = true;
   };
   return {
-    sent: (count) => process.stderr.write(`\rsent ${count} files `),
+    note: (text) => {
+      process.stderr.write(`\r\u001b[K${text}\n`);
+    },
+    sent: (count) => {
+      counting = true;
+      process.stderr.write(`\rsent ${count} files`);
+    },
     batch: ({ finished, inFlight, secondsLeft }) =>
       show(
         "processing",
@@ -77,6 +97,7 @@ export function createProgress(mode: "person" | "json"): Progress {
         secondsLeft === null || secondsLeft === 0 ? "" : `about ${secondsLeft} s left`,
       ),
     stop: () => {
+      endCount();
       if (started) bar.stop();
     },
   };

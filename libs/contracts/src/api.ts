@@ -44,7 +44,8 @@ export const Document = z.object({
   attempts: z.number().int(),
   activeRevision: z.number().int().nullable().describe("The revision that readers and search see"),
   error: z.object({ code: z.string(), title: z.string(), advice: z.string(), stage: Stage.nullable() }).nullable(),
-  header: Header.nullable(),
+  // Not strict, unlike what a parser hands over: a client reads the answers of a newer service, too.
+  header: z.object(Header.shape).nullable(),
   warnings: z.array(ParseWarning),
   embeddingModel: z.string().nullable(),
   counts: z.object({
@@ -317,6 +318,14 @@ export const LedgerAnswer = z.object({
       "With `check`: missing (accepted, and neither there nor deleted), unaccounted (there, never accepted), undead (deleted, and still there), exposed (shown before it was done)",
     ),
 });
+
+/** On whose behalf a credential acts, and what it may do. */
+export const Me = z.object({
+  organizationId: z.uuid(),
+  caller: z.object({ kind: z.enum(["api_key", "user"]), id: z.uuid() }),
+  scopes: z.array(z.string()),
+});
+export type Me = z.infer<typeof Me>;
 
 /** What a client has to know of the service. Nothing secret. */
 export const ServiceConfig = z.object({

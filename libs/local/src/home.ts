@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { chmod, lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { LockedError, takeLock } from "./lock.js";
+import { LockedError, takeLock } from "@sluice/runtime";
 
 /** Made once for a home and kept in it, readable by its owner only. */
 export interface Secrets {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { isAlive } from "./lock.js";
+import { isAlive } from "@sluice/runtime";
 import { freePort } from "./ports.js";
 import { askRedis, createRedis, retireStaleRedis } from "./redis.js";
 

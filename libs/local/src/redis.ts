@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isAlive } from "./lock.js";
+import { isAlive } from "@sluice/runtime";
 import { type Supervised, supervise } from "./supervised.js";
 
 export interface RedisOptions {

@@ -19,14 +19,14 @@ export function createService(options: {
   name: string;
   env: NodeJS.ProcessEnv;
   graceMs: number;
-  log: (line: string) => void;
+  log: (source: string, line: string) => void;
 }): RunningService {
   const { name, log } = options;
   let port: number | undefined;
   const supervised = supervise({
     name,
     graceMs: options.graceMs + 6_000,
-    say: (line) => log(`stack | ${line}`),
+    say: (line) => log("stack", line),
     spawn() {
       const child = fork(fileURLToPath(import.meta.resolve(`@sluice/${options.service}/main`)), {
         env: { ...options.env, SLUICE_INSTANCE: "", SHUTDOWN_GRACE_MS: String(options.graceMs), METRICS_PORT: "0" },
@@ -39,7 +39,7 @@ export function createService(options: {
         stream?.setEncoding("utf8").on("data", (text: string) => {
           const lines = (rest + text).split("\n");
           rest = lines.pop() ?? "";
-          for (const line of lines) log(`${name} | ${line}`);
+          for (const line of lines) if (line !== "") log(name, line);
         });
       }
       return child;

@@ -18,8 +18,8 @@ export interface StackOptions {
   env?: NodeJS.ProcessEnv;
   /** Time for work under way on a stop; milliseconds. */
   graceMs?: number;
-  /** Every line of every process, behind its name. */
-  log: (line: string) => void;
+  /** Every line that a process says, and the stack itself as `stack`. */
+  log: (source: string, line: string) => void;
 }
 
 /** What `local.json` holds. */
@@ -64,7 +64,7 @@ export function createStack(options: StackOptions): Stack {
   let fixed: Omit<StackInfo, "metricsUrls" | "pids" | "restarts"> | undefined;
   let refreshing: NodeJS.Timeout | undefined;
   let destroying: Promise<void> | undefined;
-  const say = (line: string) => options.log(`stack | ${line}`);
+  const say = (line: string) => options.log("stack", line);
 
   async function run<T extends Supervised>(process: T): Promise<T> {
     // Before it is started, so that a stop in the middle of a start finds it.

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
-import { isAlive } from "./lock.js";
+import { isAlive } from "@sluice/runtime";
 import { supervise } from "./supervised.js";
 
 const node = (script: string) =>

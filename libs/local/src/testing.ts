@@ -3,10 +3,10 @@ import { constants, existsSync } from "node:fs";
 import { cp, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { takeLock } from "@sluice/runtime";
 import { connectPostgres, migrationsFolder, type SqlRunner } from "@sluice/store";
 import { createEmbeddedSupabase, databaseUrl } from "./embedded-supabase.js";
 import { newSecrets } from "./home.js";
-import { takeLock } from "./lock.js";
 import { freePort } from "./ports.js";
 import { createRedis } from "./redis.js";
 

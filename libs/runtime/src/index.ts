@@ -9,7 +9,8 @@ export {
   variable,
 } from "./config.js";
 export type { Readiness } from "./health.js";
+export { isAlive, LockedError, takeLock } from "./lock.js";
 export { createLogger, errorFields, type LogFields, type Logger } from "./log.js";
 export { createLoop, type Loop } from "./loop.js";
-export { createMetrics, type Metrics } from "./metrics.js";
+export { createMetrics, describeMetrics, type Metrics } from "./metrics.js";
 export { processConfig, runService, type Service, type ServiceTools } from "./service.js";

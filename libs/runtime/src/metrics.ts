@@ -86,6 +86,11 @@ export type Metrics = { readonly [K in keyof typeof catalog]: MetricOf<(typeof c
   readonly registry: Registry;
 };
 
+/** A row a metric, for the docs. */
+export function describeMetrics(): { name: string; kind: string; labels: readonly string[]; help: string }[] {
+  return Object.values(catalog).map(({ name, kind, labelNames, help }) => ({ name, kind, labels: labelNames, help }));
+}
+
 /** The metrics of one service. A metric is registered when it is first used, so that no service shows another's zeros. */
 export function createMetrics(service: string): Metrics {
   const registry = new Registry();

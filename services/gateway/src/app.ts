@@ -3,7 +3,7 @@ import express, { type Express } from "express";
 import helmet from "helmet";
 import type { GatewayContext } from "./context.js";
 import { cors } from "./http/cors.js";
-import { observe } from "./http/exchange.js";
+import { exchangeOf, observe } from "./http/exchange.js";
 import { mount } from "./http/mount.js";
 import { problems, sendProblem } from "./http/problems.js";
 import { serveDocs } from "./openapi/docs.js";
@@ -43,6 +43,11 @@ export function createApp(context: GatewayContext): Express {
   app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
   app.use(cors(context.config.http.corsOrigins));
   app.use("/docs", serveDocs());
+  // Who opens the address in a browser wants to know what it is.
+  app.get("/", (_request, response) => {
+    exchangeOf(response).route = "/";
+    response.redirect("/docs");
+  });
   app.use((_request, response, next) => {
     response.setHeader("cache-control", "no-store");
     next();

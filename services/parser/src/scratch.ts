@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { isAlive } from "@sluice/runtime";
 
 export interface Scratch {
   /** Empties what processes that were killed have left, and makes this process's folder. */
@@ -7,15 +8,6 @@ export interface Scratch {
   /** Runs `work` with a folder of its own, which is gone when it ends, however it ends. */
   use<T>(name: string, work: (folder: string) => Promise<T>): Promise<T>;
   destroy(): Promise<void>;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 /** Originals on disk while they are read: readable by this user only, a folder a process, named by its pid. */

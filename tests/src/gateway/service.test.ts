@@ -39,7 +39,7 @@ describe("what the service says of itself", () => {
         "POST /v1/search",
         "GET /v1/dead-letters",
         "GET /v1/ledger",
-        ...["/v1/config", "/openapi.json", "/healthz", "/readyz", "/metrics"].map((path) => `GET ${path}`),
+        ...["/v1/config", "/v1/me", "/openapi.json", "/healthz", "/readyz", "/metrics"].map((path) => `GET ${path}`),
       ].sort(),
     );
     const refs = [...JSON.stringify(body).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map((match) => match[1]);
@@ -79,6 +79,25 @@ describe("what the service says of itself", () => {
     for (const secret of [g.pipeline.supabase.secretKey, g.pipeline.supabase.jwtSecret, g.pipeline.redis.url]) {
       expect(text).not.toContain(secret);
     }
+  });
+
+  it("leads whoever opens its address to the documentation", async () => {
+    const answer = await fetch(g.urlOf("/"), { redirect: "manual" });
+    expect([answer.status, answer.headers.get("location")]).toEqual([302, "/docs"]);
+    expect((await fetch(g.urlOf("/"))).headers.get("content-type")).toContain("text/html");
+    expect((await g.call("/", { method: "POST", json: {} })).body).toMatchObject({ code: "not_found" });
+  });
+
+  it("tells a caller who it is, whatever it may do, and nobody else", async () => {
+    const { key, keyId, scope } = await g.newTenant(["search"]);
+    const { organizationId } = scope;
+    expect(await g.call("/v1/me", { key })).toMatchObject({
+      status: 200,
+      body: { organizationId, caller: { kind: "api_key", id: keyId }, scopes: ["search"] },
+    });
+    expect((await g.call("/v1/me", { key: null })).status).toBe(401);
+    const elsewhere = await g.call("/v1/me", { key, headers: { "x-organization": g.tenant.scope.organizationId } });
+    expect(elsewhere.status).toBe(403);
   });
 
   it("measures by route, never by path", async () => {

@@ -11,11 +11,15 @@ export interface Ran {
   lines: Record<string, unknown>[];
 }
 
-/** Runs `sluice` as a user would. `until`: killed without warning once the output satisfies it. */
+/** Runs `sluice` as a user would. `until`: killed without warning once the output satisfies it. `watch`: sees all that is said so far. */
 export function sluice(
   home: string,
   args: string[],
-  options: { env?: Record<string, string>; until?: (stdout: string) => boolean } = {},
+  options: {
+    env?: Record<string, string>;
+    until?: (stdout: string) => boolean;
+    watch?: (said: { stdout: string; stderr: string }) => void;
+  } = {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [main, ...args], {
@@ -26,9 +30,11 @@ export function sluice(
     child.stdout.on("data", (chunk) => {
       stdout += String(chunk);
       if (options.until?.(stdout)) child.kill("SIGKILL");
+      options.watch?.({ stdout, stderr });
     });
     child.stderr.on("data", (chunk) => {
       stderr += String(chunk);
+      options.watch?.({ stdout, stderr });
     });
     child.once("close", (code) => {
       const lines = stdout.split("\n").flatMap((line) => {

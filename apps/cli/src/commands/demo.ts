@@ -107,7 +107,7 @@ async function run(client: Client): Promise<boolean> {
 
   for (const search of expectations.searches) {
     const answer = await client.search({ query: search.query, mode: search.mode, k: 2 });
-    process.stdout.write(`\n“${printable(search.query)}”\n${describeHits(answer)}\n`);
+    process.stdout.write(`\n“${printable(search.query)}”\n${await describeHits(client, answer)}\n`);
     const first = answer.hits[0]?.document.fileName;
     if (first !== basename(search.expectFile))
       complaints.push(`search “${search.query}” found ${first ?? "nothing"} first, not ${basename(search.expectFile)}`);

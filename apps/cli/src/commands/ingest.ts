@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Document, Receipt } from "@sluice/contracts";
+import { LockedError } from "@sluice/runtime";
 import type { Command } from "commander";
 import { type Client, type ConnectOptions, connect } from "../client.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
@@ -51,10 +52,23 @@ export async function ingest(
     });
   }
   const { limits } = await client.persist(() => client.config(), { tries: 8 });
-  const journal = await openJournal(homeFolder(), { gateway: client.url, name, sources });
+  const { organizationId: organization } = await client.persist(() => client.me(), { tries: 8 });
+  const journal = await openJournal(homeFolder(), { organization, name, sources }).catch((error: unknown) => {
+    if (!(error instanceof LockedError)) throw error;
+    throw new CommandError(
+      `Process ${error.pid} is ingesting the same at this moment. Wait for it, or stop it; or name another --batch.`,
+      exitCodes.usage,
+    );
+  });
+  client.onOutage = (lost) =>
+    progress.note(lost ? "the service is out of reach: waiting for it …" : "the service is back");
   try {
     if (journal.resumed)
-      process.stderr.write(`going on with a run that was cut off: ${journal.receipts.size} files were answered\n`);
+      progress.note(
+        `going on with a run that was cut off: ${journal.receipts.size} files were answered${
+          journal.wasSealed ? "; its batch is sealed, so files that came since are for the next run" : ""
+        }`,
+      );
     if (journal.batchId === undefined)
       await journal.batch((await client.persist(() => client.createBatch(name, journal.key))).id);
     const batchId = journal.batchId as string;
@@ -64,19 +78,21 @@ export async function ingest(
       if (options.manifest !== undefined) yield* readManifest(options.manifest);
       yield* walk(paths);
     })();
-    await upload(client, journal, files, {
-      limits,
-      concurrency: options.concurrency,
-      onWait: (ms) => options.json && printJson({ type: "waiting", ms: Math.round(ms) }),
-      onReceipt(file, receipt) {
-        sent += 1;
-        if (options.json) printJson({ type: "receipt", file, ...receipt });
-        else progress.sent(sent);
-      },
-    });
+    if (!journal.wasSealed)
+      await upload(client, journal, files, {
+        limits,
+        concurrency: options.concurrency,
+        onWait: (ms) => options.json && printJson({ type: "waiting", ms: Math.round(ms) }),
+        onReceipt(file, receipt) {
+          sent += 1;
+          if (options.json) printJson({ type: "receipt", file, ...receipt });
+          else progress.sent(sent);
+        },
+      });
     const receipts = [...journal.receipts];
     const refused = receipts.filter(([, receipt]) => receipt.id === undefined);
     await client.persist(() => client.sealBatch(batchId, receipts.length - refused.length));
+    await journal.sealed();
     // With --wait the run is over when all is final: cut off before that, it goes on with waiting.
     if (!options.wait) await journal.end();
 
@@ -102,6 +118,7 @@ export async function ingest(
     }
     return result;
   } finally {
+    client.onOutage = undefined;
     progress.stop();
     await journal.close();
   }

@@ -1,6 +1,7 @@
 import { type SearchAnswer, searchModes } from "@sluice/contracts";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type ConnectOptions, connect } from "../client.js";
+import { type Client, type ConnectOptions, connect } from "../client.js";
+import { createNamer } from "../names.js";
 import { printable, printJson } from "../output.js";
 
 function passages(text: string): number {
@@ -11,8 +12,10 @@ function passages(text: string): number {
 }
 
 /** Hits for people: where it stands, then the passage. */
-export function describeHits(answer: SearchAnswer): string {
+export async function describeHits(client: Client, answer: SearchAnswer): Promise<string> {
   if (answer.hits.length === 0) return "nothing found";
+  const nameOf = createNamer((id) => client.document(id));
+  const names = await Promise.all(answer.hits.map(({ document }) => nameOf(document)));
   const hits = answer.hits.map((hit, i) => {
     const pages =
       hit.pageFrom === null
@@ -21,7 +24,7 @@ export function describeHits(answer: SearchAnswer): string {
           ? `, page ${hit.pageFrom}`
           : `, pages ${hit.pageFrom}–${hit.pageTo}`;
     const section = hit.section.title === null ? "" : ` › ${printable(hit.section.title, 60)}`;
-    return `${i + 1}. ${printable(hit.document.fileName ?? hit.document.id, 60)}${section}${pages}  (${hit.score.toFixed(4)})\n   ${printable(hit.text, 220)}`;
+    return `${i + 1}. ${names[i]}${section}${pages}  (${hit.score.toFixed(4)})\n   ${printable(hit.text, 220)}`;
   });
   const note =
     answer.lexical === true
@@ -44,6 +47,6 @@ export function searchCommand(program: Command): void {
       const client = await connect(options);
       const answer = await client.search({ query: words.join(" "), mode: options.mode, k: options.k });
       if (options.json) printJson(answer);
-      else process.stdout.write(`${describeHits(answer)}\n`);
+      else process.stdout.write(`${await describeHits(client, answer)}\n`);
     });
 }

@@ -2,21 +2,58 @@ import { type Batch, type Document, describeCode } from "@sluice/contracts";
 import type { Command } from "commander";
 import { type Client, type ConnectOptions, connect, ProblemError } from "../client.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
+import { createNamer } from "../names.js";
 import { printable, printJson, table } from "../output.js";
 
-function describeDocument(document: Document): string {
-  const lines = [
-    `${printable(document.fileName ?? "(no name)")}  ${document.id}`,
-    `  ${document.status}, revision ${document.revision}${document.activeRevision === null ? "" : ` (readers see ${document.activeRevision})`}, ${document.mediaType ?? "kind unknown"}`,
-    `  ${document.counts.pages} pages, ${document.counts.sections} sections, ${document.counts.chunks} chunks, ${document.counts.children} children`,
+/** Children that are listed; of an archive of thousands the rest is counted. */
+const mostChildren = 100;
+
+/** The documents found in one, by their place in it. */
+async function childrenOf(client: Client, document: Document): Promise<Document[]> {
+  if (document.counts.children === 0) return [];
+  const { items } = await client.query({ parentId: document.id });
+  const order = new Intl.Collator("en", { numeric: true });
+  return items.sort((a, b) => order.compare(a.memberPath ?? "", b.memberPath ?? "")).slice(0, mostChildren);
+}
+
+function describeDocument(document: Document, name: string, children: Document[]): string {
+  const { counts, activeRevision, revision, error } = document;
+  const seen = activeRevision === null ? "readers see none" : `readers see ${activeRevision}`;
+  const rows: [string, string][] = [
+    ["document", document.id],
+    ["status", document.status],
+    ["kind", document.mediaType ?? "unknown"],
+    ["revision", activeRevision === revision ? String(revision) : `${revision}, ${seen}`],
+    [
+      "holds",
+      `${counts.pages} pages, ${counts.sections} sections, ${counts.chunks} chunks, ${counts.children} children`,
+    ],
   ];
   if (document.waitingFor !== null) {
     const { title, advice } = describeCode(document.waitingFor);
-    lines.push(`  waits for ${document.waitingFor}: ${title} ${advice}`);
+    rows.push(["waits for", `${document.waitingFor}: ${title} ${advice}`]);
   }
-  if (document.error !== null) lines.push(`  ${document.error.code}: ${document.error.title} ${document.error.advice}`);
+  if (error !== null) rows.push(["error", `${error.code}: ${error.title} ${error.advice}`]);
   for (const { code, page } of document.warnings)
-    lines.push(`  warning ${code}${page === undefined ? "" : ` on page ${page}`}`);
+    rows.push(["warning", page === undefined ? code : `${code} on page ${page}`]);
+  const lines = [name, ...rows.map(([label, value]) => `  ${label.padEnd(9)}  ${value}`)];
+  if (children.length > 0)
+    lines.push(
+      "",
+      table(
+        ["found in it", "outcome", "kind", "sections", "chunks", "children", "document"],
+        children.map((child) => [
+          printable(child.memberPath ?? child.fileName ?? "", 40),
+          child.error?.code ?? child.status,
+          printable(child.mediaType ?? "", 30),
+          child.counts.sections,
+          child.counts.chunks,
+          child.counts.children,
+          child.id,
+        ]),
+      ),
+    );
+  if (counts.children > children.length) lines.push(`… and ${counts.children - children.length} more`);
   return lines.join("\n");
 }
 
@@ -79,10 +116,14 @@ export function statusCommand(program: Command): void {
       }
       const found = await find(client, id);
       if (options.json) return printJson(found);
-      process.stdout.write(
-        "document" in found
-          ? `${describeDocument(found.document)}\n`
-          : `${table(batchHeadings, [batchRow(found.batch)])}\n`,
-      );
+      if ("batch" in found) process.stdout.write(`${table(batchHeadings, [batchRow(found.batch)])}\n`);
+      else {
+        const { document } = found;
+        const [children, name] = await Promise.all([
+          childrenOf(client, document),
+          createNamer((each) => client.document(each))(document),
+        ]);
+        process.stdout.write(`${describeDocument(document, name, children)}\n`);
+      }
     });
 }

@@ -4,6 +4,7 @@ import { createStack, type Stack, type StackInfo, type StackOptions } from "@slu
 import type { Command } from "commander";
 import { CommandError, exitCodes } from "../exit-codes.js";
 import { homeFolder } from "../home.js";
+import { jsonLine, prettyLine } from "../log-lines.js";
 
 function count(name: string): number | undefined {
   const text = process.env[name];
@@ -29,11 +30,20 @@ export function stackFromEnvironment(options: Pick<StackOptions, "home" | "log">
   });
 }
 
-/** Lines to a file that only its owner reads. */
-export function logFile(home: string, name: string): (line: string) => void {
+/** Lines of JSON to a file that only its owner reads. */
+export function logFile(home: string, name: string): StackOptions["log"] {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const stream = createWriteStream(join(home, name), { flags: "a", mode: 0o600 });
-  return (line) => stream.write(`${line}\n`);
+  return (source, line) => stream.write(`${jsonLine(source, line)}\n`);
+}
+
+/** A readable line each at a terminal, JSON for programs. */
+function logOutput(): StackOptions["log"] {
+  const colour = process.stdout.isTTY && (process.env.NO_COLOR ?? "") === "";
+  const format = process.stdout.isTTY
+    ? (source: string, line: string) => prettyLine(source, line, { colour })
+    : jsonLine;
+  return (source, line) => process.stdout.write(`${format(source, line)}\n`);
 }
 
 function describe(info: StackInfo, home: string): string {
@@ -69,7 +79,7 @@ export function upCommand(program: Command): void {
     .description("Run the whole stack on this machine and keep it up")
     .action(async () => {
       const home = homeFolder();
-      const stack = stackFromEnvironment({ home, log: (line) => process.stdout.write(`${line}\n`) });
+      const stack = stackFromEnvironment({ home, log: logOutput() });
       process.stderr.write("starting Redis, Supabase and the five services …\n");
       await withSignals(stack, async (stopped) => {
         const info = await Promise.race([stack.start(), stopped]).catch((error: Error) => {

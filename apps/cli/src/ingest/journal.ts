@@ -4,18 +4,21 @@ import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { Receipt, UploadFields } from "@sluice/contracts";
+import { takeLock } from "@sluice/runtime";
 import { z } from "zod";
 
 /**
  * What this client has sent and what was answered, on its own disk, so that a run that was cut off goes on where it stopped:
  *
- *   run      once: the batch, and the key it was made with
+ *   run      once: whose it is, and the key its batch is made with
+ *   batch    the batch
  *   intent   before a request: its idempotency key and its files
  *   receipt  after its answer: one entry a file
- *   end      the batch is sealed: the next run begins anew
+ *   sealed   all is sent: a run that was cut off after this waits for what was sent, and takes nothing more
+ *   end      the run is over: the next one begins anew
  *
  * A request whose receipt is missing is sent again under the same key, and the service gives the answer it gave before.
- * It holds file names, so only its owner can read it.
+ * It holds file names, so only its owner can read it. One run at a time writes it.
  */
 const File = z.object({
   path: z.string(),
@@ -25,10 +28,17 @@ const File = z.object({
 });
 export type SentFile = z.infer<typeof File>;
 const Line = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("run"), version: z.literal(1), key: z.string(), name: z.string(), gateway: z.string() }),
+  z.object({
+    type: z.literal("run"),
+    version: z.literal(1),
+    key: z.string(),
+    name: z.string(),
+    organization: z.uuid(),
+  }),
   z.object({ type: z.literal("batch"), batchId: z.string() }),
   z.object({ type: z.literal("intent"), key: z.string(), files: z.array(File) }),
   z.object({ type: z.literal("receipt"), key: z.string(), receipts: z.array(Receipt) }),
+  z.object({ type: z.literal("sealed") }),
   z.object({ type: z.literal("end") }),
 ]);
 type Line = z.infer<typeof Line>;
@@ -41,6 +51,8 @@ export interface Journal {
   batchId: string | undefined;
   /** True when it goes on with a run that was cut off. */
   readonly resumed: boolean;
+  /** True when that run had sent everything. */
+  readonly wasSealed: boolean;
   /** Requests that were sent and not answered. */
   readonly unanswered: Map<string, SentFile[]>;
   /** Answers by `entryOf` the file: its path, where nothing is said about it. */
@@ -50,6 +62,7 @@ export interface Journal {
   batch(batchId: string): Promise<void>;
   intent(key: string, files: readonly SentFile[]): Promise<void>;
   receipt(key: string, files: readonly SentFile[], receipts: Receipt[]): Promise<void>;
+  sealed(): Promise<void>;
   end(): Promise<void>;
   close(): Promise<void>;
 }
@@ -74,20 +87,36 @@ export async function* readJournal(file: string): AsyncGenerator<Line> {
   }
 }
 
-/** Opens the journal of what is to be sent: the same service, batch name and paths find the same journal again. */
+/**
+ * Opens the journal of what is to be sent, and holds it until it is closed: the same organization, batch name and paths find the same
+ * journal again, wherever the service is reached. Throws a LockedError while another run holds it.
+ */
 export async function openJournal(
   home: string,
-  run: { gateway: string; name: string; sources: readonly string[] },
+  run: { organization: string; name: string; sources: readonly string[] },
 ): Promise<Journal> {
   const id = createHash("sha256")
-    .update(JSON.stringify([run.gateway, run.name, run.sources]))
+    .update(JSON.stringify([run.organization, run.name, run.sources]))
     .digest("hex")
     .slice(0, 24);
   const file = join(home, "journals", `${id}.jsonl`);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const lock = await takeLock(`${file}.lock`);
+  try {
+    return await openHeld(file, run, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
 
+async function openHeld(
+  file: string,
+  run: { organization: string; name: string },
+  lock: { release(): Promise<void> },
+): Promise<Journal> {
   let [key, batchId, ended] = [randomUUID() as string, undefined as string | undefined, false];
-  let resumed = false;
+  let [resumed, wasSealed] = [false, false];
   const unanswered = new Map<string, SentFile[]>();
   const receipts = new Map<string, Receipt>();
   const known = new Set<string>();
@@ -101,11 +130,12 @@ export async function openJournal(
       for (const [i, each] of (unanswered.get(line.key) ?? []).entries())
         receipts.set(entryOf(each), line.receipts[i] ?? {});
       unanswered.delete(line.key);
-    } else ended = true;
+    } else if (line.type === "sealed") wasSealed = true;
+    else ended = true;
   }
   if (ended) {
     await rename(file, `${file}.${Date.now()}.done`);
-    [key, batchId, resumed] = [randomUUID(), undefined, false];
+    [key, batchId, resumed, wasSealed] = [randomUUID(), undefined, false, false];
     for (const each of [unanswered, receipts, known]) each.clear();
   }
 
@@ -119,7 +149,7 @@ export async function openJournal(
     });
     return writing;
   };
-  if (!resumed) await write({ type: "run", version: 1, key, name: run.name, gateway: run.gateway });
+  if (!resumed) await write({ type: "run", version: 1, key, name: run.name, organization: run.organization });
 
   const journal: Journal = {
     file,
@@ -127,6 +157,7 @@ export async function openJournal(
     name: run.name,
     batchId,
     resumed,
+    wasSealed,
     unanswered,
     receipts,
     has: (each) => known.has(identity(each)),
@@ -144,10 +175,10 @@ export async function openJournal(
       unanswered.delete(requestKey);
       await write({ type: "receipt", key: requestKey, receipts: answers });
     },
+    sealed: () => write({ type: "sealed" }),
     end: () => write({ type: "end" }),
     async close() {
-      await writing;
-      await handle.close();
+      await writing.finally(() => handle.close()).finally(() => lock.release());
     },
   };
   return journal;

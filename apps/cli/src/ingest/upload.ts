@@ -3,11 +3,13 @@ import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeCode, type ErrorCode, type Receipt } from "@sluice/contracts";
 import { type Client, ProblemError, Receipts } from "../client.js";
+import { CommandError, exitCodes } from "../exit-codes.js";
 import type { Journal, SentFile } from "./journal.js";
 import { multipart } from "./multipart.js";
 import type { Candidate } from "./walk.js";
 
 const requestBytes = 8 * 1024 * 1024;
+const closed = new Set(["batch_closed", "not_found"]);
 
 function localProblem(code: ErrorCode): Receipt {
   const { title, advice, status = 400 } = describeCode(code);
@@ -62,6 +64,17 @@ export async function upload(
     }
   };
 
+  // Of an upload `not_found` says that the batch is not there. What is true of it for one file is true for all that are left.
+  const refuseClosedBatch = (receipts: readonly Receipt[]) => {
+    const code = receipts.map(({ problem }) => problem?.code).find((each) => each !== undefined && closed.has(each));
+    if (code === undefined) return;
+    const why = code === "not_found" ? "is not there any more" : "was sealed or cancelled and takes no more documents";
+    throw new CommandError(
+      `${code}: batch ${journal.batchId} ${why}. ${journal.receipts.size} files were answered before that; to send the rest, ingest under another --batch name: what was taken already is recognised.`,
+      exitCodes.someFailed,
+    );
+  };
+
   const send = async (key: string, sent: readonly SentFile[]): Promise<void> => {
     const attempt = async (): Promise<Receipt[]> => {
       const { contentType, body } = multipart(
@@ -69,15 +82,15 @@ export async function upload(
         sent.map((file) => file.path),
       );
       try {
-        return (
-          await client.call("/v1/documents", Receipts, {
-            body,
-            headers: { "content-type": contentType },
-            idempotencyKey: key,
-          })
-        ).documents;
+        const { documents } = await client.call("/v1/documents", Receipts, {
+          body,
+          headers: { "content-type": contentType },
+          idempotencyKey: key,
+        });
+        return documents;
       } catch (error) {
         // A request all of whose files were refused is an answer; so is one the service will never take.
+        if (error instanceof ProblemError) refuseClosedBatch([{ problem: error.problem }, ...(error.receipts ?? [])]);
         if (
           !(error instanceof ProblemError) ||
           error.problem.status >= 500 ||
@@ -136,12 +149,20 @@ export async function upload(
       yield [key, files];
     }
   })();
+  let stopped = false;
   const lane = async () => {
-    for (;;) {
-      const next = await requests.next();
-      if (next.done === true) return;
-      await send(...next.value);
+    try {
+      while (!stopped) {
+        const next = await requests.next();
+        if (next.done === true) return;
+        await send(...next.value);
+      }
+    } finally {
+      stopped = true;
     }
   };
-  await Promise.all(Array.from({ length: options.concurrency }, lane));
+  // When one lane fails the others finish what they have under way, and write it down, before the run ends.
+  const lanes = await Promise.allSettled(Array.from({ length: options.concurrency }, lane));
+  const failed = lanes.find((each) => each.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { chmod, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { takeLock } from "../lock.js";
+import { takeLock } from "@sluice/runtime";
 import { isPrepared, prepareDatabase } from "./prepare.js";
 import type { SupabaseOptions } from "./serve.js";
 

@@ -43,7 +43,8 @@ function serve(
     // A stream has no headers worth asking for, and asking would open it.
     if (request.method === "HEAD" && operation.path.endsWith("/stream")) throw new SluiceError("method_not_allowed");
     const identity = operation.scope === null ? undefined : await context.authenticate(request, exchange);
-    if (identity !== undefined && !identity.scopes.includes(operation.scope as string)) {
+    const { scopes = [], scope = nobody, expiresAt = null } = identity ?? {};
+    if (operation.scope !== null && operation.scope !== "any" && !scopes.includes(operation.scope)) {
       throw new SluiceError("forbidden");
     }
     if (request.headers.expect !== undefined) {
@@ -58,11 +59,11 @@ function serve(
 
     const gone = new AbortController();
     response.once("close", () => gone.abort());
-    const scope = identity?.scope ?? nobody;
     const handle = () =>
       operation.handle({
         scope,
-        expiresAt: identity?.expiresAt ?? null,
+        scopes,
+        expiresAt,
         id: id.toLowerCase(),
         action,
         query,

@@ -6,6 +6,8 @@ import type { z } from "zod";
 /** A call that was let in and whose input fits. */
 export interface Call<Q, B> {
   scope: Scope;
+  /** What the caller may do. */
+  scopes: readonly string[];
   /** When the caller's token ends, where it is a token. */
   expiresAt: Date | null;
   /** `{id}` of the path; a uuid. */
@@ -38,8 +40,8 @@ export interface OperationOf<Q, B> {
   tag: string;
   summary: string;
   description?: string;
-  /** What the caller must be allowed; null for everybody. */
-  scope: ScopeName | null;
+  /** What the caller must be allowed; `any` for whoever has a valid credential, null for everybody. */
+  scope: ScopeName | "any" | null;
   query?: z.ZodType<Q>;
   /** A JSON body; one that may be empty is read as `{}`. */
   body?: z.ZodType<B>;

@@ -88,7 +88,7 @@ function routeOf(operation: Operation): RouteConfig {
     operationId: `${method}${path.replace(/[{}]/g, "").replace(/[^a-zA-Z0-9]+(\w)/g, (_all, letter: string) => letter.toUpperCase())}`,
     ...(description === undefined ? {} : { description }),
     security: scope === null ? [] : [{ apiKey: [] }, { bearer: [] }],
-    ...(scope === null ? {} : { "x-scope": scope }),
+    ...(scope === null || scope === "any" ? {} : { "x-scope": scope }),
     request: {
       ...(path.includes("{id}") ? { params: z.object({ id: z.uuid() }) } : {}),
       ...(operation.query === undefined ? {} : { query: operation.query as z.ZodObject }),

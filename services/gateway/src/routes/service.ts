@@ -1,4 +1,4 @@
-import { ServiceConfig, searchModes } from "@sluice/contracts";
+import { Me, ServiceConfig, searchModes } from "@sluice/contracts";
 import { supportedTypes } from "@sluice/media";
 import { z } from "zod";
 import type { GatewayContext } from "../context.js";
@@ -33,6 +33,17 @@ export function serviceOperations(context: GatewayContext, description: () => ob
       scope: null,
       answers: { 200: { description: "What a client has to know", schema: ServiceConfig } },
       handle: async () => ({ status: 200, body: own }),
+    }),
+    operation({
+      method: "get",
+      path: "/v1/me",
+      tag: "service",
+      summary: "Whose credential this is, and what it may do",
+      scope: "any",
+      answers: { 200: { description: "The organization, the caller and the scopes", schema: Me } },
+      async handle({ scope: { organizationId, caller }, scopes }) {
+        return { status: 200, body: { organizationId, caller: { kind: caller.kind, id: caller.id }, scopes } };
+      },
     }),
     operation({
       method: "get",

@@ -2,9 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { openHome } from "./home.js";
 import { LockedError, takeLock } from "./lock.js";
-import { createStack } from "./stack.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -33,13 +31,4 @@ test("of many that find a stale lock, one takes it", async () => {
   await writeFile(file, "999999999 1\n");
   const tries = await Promise.allSettled(Array.from({ length: 20 }, () => takeLock(file)));
   expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-});
-
-test("a second stack on the same home is refused and says who runs there", async () => {
-  const home = await openHome(folder);
-  const second = createStack({ home: folder, log: () => {} });
-  await expect(second.start()).rejects.toThrow(`process ${process.pid}`);
-  await second.destroy();
-  await expect(takeLock(join(folder, "lock"))).rejects.toThrow(LockedError);
-  await home.unlock();
 });
