@@ -26,6 +26,8 @@ export interface IngestResult {
   accepted: number;
   duplicates: number;
   refused: [string, Receipt][];
+  /** Files that were answered as accepted and that the batch does not count: none, or something was lost. */
+  short: number;
   /** With --wait: the documents that failed. */
   failed: Document[];
   /** With --wait: ingestions by status, children included. */
@@ -91,7 +93,7 @@ export async function ingest(
       });
     const receipts = [...journal.receipts];
     const refused = receipts.filter(([, receipt]) => receipt.id === undefined);
-    await client.persist(() => client.sealBatch(batchId, receipts.length - refused.length));
+    const sealed = await client.persist(() => client.sealBatch(batchId, receipts.length - refused.length));
     await journal.sealed();
     // With --wait the run is over when all is final: cut off before that, it goes on with waiting.
     if (!options.wait) await journal.end();
@@ -101,6 +103,7 @@ export async function ingest(
       accepted: receipts.filter(([, receipt]) => receipt.id !== undefined && receipt.duplicateOf === undefined).length,
       duplicates: receipts.filter(([, receipt]) => receipt.duplicateOf !== undefined).length,
       refused,
+      short: sealed.short ?? 0,
       failed: [],
       counts: {},
     };
@@ -147,6 +150,11 @@ export function report(result: IngestResult): string {
     ]),
   ];
   if (rows.length > 0) lines.push("", table(["file", "outcome", "code", "what to do"], rows.slice(0, 200)));
+  if (result.short > 0)
+    lines.push(
+      "",
+      `${result.short} files were accepted and the service does not know them: sluice ledger check --journal`,
+    );
   if (rows.length > 200) lines.push(`… and ${rows.length - 200} more: sluice status, or documents/query by code`);
   return lines.join("\n");
 }
@@ -182,6 +190,7 @@ export function ingestCommand(program: Command): void {
           accepted: result.accepted,
           duplicates: result.duplicates,
           refused: result.refused.length,
+          short: result.short,
           counts: result.counts,
           byCode,
         });
@@ -191,6 +200,7 @@ export function ingestCommand(program: Command): void {
           process.stdout.write(`batch ${result.journal.batchId}: sluice status ${result.journal.batchId}\n`);
         process.stdout.write(`journal ${result.journal.file}\n`);
       }
-      if (result.refused.length > 0 || result.failed.length > 0) process.exitCode = exitCodes.someFailed;
+      if (result.refused.length > 0 || result.failed.length > 0 || result.short > 0)
+        process.exitCode = exitCodes.someFailed;
     });
 }
