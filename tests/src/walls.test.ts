@@ -44,6 +44,7 @@ const system = [
   "sluice_release_lease",
   "sluice_renew_leases",
   "sluice_requeue",
+  "sluice_settle_standings",
   "sluice_stats",
   "sluice_stranded",
   "sluice_sweep_parts",

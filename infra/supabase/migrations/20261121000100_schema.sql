@@ -83,6 +83,9 @@ create table sluice.documents (
   parent_ingestion_id uuid,
   member_path text,
   depth integer not null default 0,
+  -- What other documents (standing_by; null where it says so itself) have made of it: see sluice.standing_of.
+  standing text not null default 'current' check (standing in ('current', 'appended', 'replaced', 'corrected', 'withdrawn', 'cancelled')),
+  standing_by uuid,
   created_at timestamptz not null default now(),
   unique (organization_id, identity_key)
 );
@@ -140,6 +143,8 @@ create table sluice.ingestions (
   chunked_generation integer,
   format text,
   header jsonb,
+  -- When the source says it was made, as ISO 8601: orders documents of the same number.
+  stated_at text,
   warnings jsonb not null default '[]',
   section_count integer not null default 0,
   page_count integer not null default 0,
@@ -250,7 +255,7 @@ create table sluice.document_events (
   ingestion_id uuid not null,
   batch_id uuid,
   kind text not null check (kind in
-    ('accepted', 'advanced', 'moved', 'retrying', 'waiting', 'handed_back', 'requeued', 'failed', 'cancelled', 'resumed', 'deleted')),
+    ('accepted', 'advanced', 'moved', 'marked', 'retrying', 'waiting', 'handed_back', 'requeued', 'failed', 'cancelled', 'resumed', 'deleted')),
   status text not null,
   stage text,
   generation integer not null,
@@ -402,6 +407,50 @@ create table sluice.document_dates (
   primary key (ingestion_id, ordinal)
 );
 create index document_dates_by_day on sluice.document_dates (organization_id, kind, day);
+
+-- The numbers under which others know a document, and what it does to others by theirs.
+create table sluice.document_identifiers (
+  ingestion_id uuid not null references sluice.ingestions on delete cascade,
+  organization_id uuid not null,
+  system text not null,
+  value text not null,
+  primary key (ingestion_id, system, value)
+);
+create index document_identifiers_by_value on sluice.document_identifiers (organization_id, system, value);
+
+create table sluice.document_relations (
+  ingestion_id uuid not null references sluice.ingestions on delete cascade,
+  ordinal integer not null,
+  organization_id uuid not null,
+  kind text not null check (kind in ('replaces', 'appends', 'withdraws', 'corrects', 'cancels')),
+  target_system text not null,
+  target_value text not null,
+  source text not null,
+  primary key (ingestion_id, ordinal)
+);
+create index document_relations_by_target on sluice.document_relations (organization_id, target_system, target_value);
+
+-- Documents whose standing may have changed: left by whoever changes what readers see, settled by the supervisor.
+create table sluice.standing_work (
+  document_id uuid primary key,
+  organization_id uuid not null,
+  at timestamptz not null default clock_timestamp()
+);
+create index standing_work_by_time on sluice.standing_work (at);
+
+-- What a person should look at, e.g. more than one identity in a document.
+create table sluice.reviews (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null references sluice.organizations on delete cascade,
+  document_id uuid not null references sluice.documents on delete cascade,
+  ingestion_id uuid not null references sluice.ingestions on delete cascade,
+  code text not null,
+  raised_at timestamptz not null default now(),
+  settled_at timestamptz,
+  settled_by uuid,
+  unique (ingestion_id, code)
+);
+create index reviews_open on sluice.reviews (organization_id, raised_at desc, id desc) where settled_at is null;
 
 create table sluice.chunks (
   id uuid primary key default gen_random_uuid(),

@@ -197,6 +197,35 @@ begin
   perform sluice.child_settled(d.parent_id, d.parent_ingestion_id);
 end $$;
 
+-- Makes what a header says findable: whom the document is about, when, under which numbers, and what it does to others.
+create function sluice.index_header(p_ingestion sluice.ingestions) returns void
+language plpgsql set search_path = sluice, extensions, pg_temp as $$
+declare
+  i ingestions := p_ingestion;
+begin
+  insert into patients (organization_id, authority, identifier)
+  select distinct i.organization_id, x->>'authority', x->>'value' from jsonb_path_query(i.header, '$.patients[*].identifiers[*]') x
+  order by 2, 3 on conflict do nothing;
+  insert into document_patients (ingestion_id, patient_id, organization_id)
+  select distinct i.id, p.id, i.organization_id from jsonb_path_query(i.header, '$.patients[*].identifiers[*]') x
+  join patients p on p.organization_id = i.organization_id and p.authority = x->>'authority' and p.identifier = x->>'value'
+  on conflict do nothing;
+  insert into document_dates (ingestion_id, ordinal, organization_id, kind, value, day, precision, origin)
+  select i.id, x.ordinality, i.organization_id, x.value->>'kind', x.value->>'value', sluice.first_day(x.value->>'value'), x.value->>'precision', x.value->>'origin'
+  from jsonb_array_elements(coalesce(i.header->'dates', '[]')) with ordinality x
+  where sluice.first_day(x.value->>'value') is not null
+  on conflict do nothing;
+  insert into document_identifiers (ingestion_id, organization_id, system, value)
+  select distinct i.id, i.organization_id, x->>'system', x->>'value' from jsonb_array_elements(coalesce(i.header->'identifiers', '[]')) x
+  on conflict do nothing;
+  insert into document_relations (ingestion_id, ordinal, organization_id, kind, target_system, target_value, source)
+  select i.id, x.ordinality, i.organization_id, x.value->>'kind', x.value#>>'{target,system}', x.value#>>'{target,value}', x.value->>'source'
+  from jsonb_array_elements(coalesce(i.header->'relations', '[]')) with ordinality x
+  on conflict do nothing;
+  update ingestions set stated_at = (select x->>'value' from jsonb_array_elements(coalesce(i.header->'dates', '[]')) x
+    order by x->>'kind' <> 'authored', x->>'value' desc limit 1) where id = i.id;
+end $$;
+
 -- Seals the parse: p_summary is the parser's {format, mediaType, header, warnings, counts by kind of row, length} with
 -- parserVersion and children [{path, objectPath, contentHash, byteLength, declaredType, mediaType, fileName}].
 -- Answers {outcome: sealed, job} · stale · incomplete.
@@ -207,7 +236,6 @@ language plpgsql security definer set search_path = sluice, extensions, pg_temp 
 declare
   i ingestions;
   d documents;
-  v_child jsonb;
 begin
   perform sluice.lock_family((select document_id from ingestions where organization_id = p_organization and id = p_ingestion));
   select * into i from sluice.take_to_seal(p_organization, p_ingestion, p_generation, 'uploaded');
@@ -227,27 +255,26 @@ begin
   where id = i.id;
   i := sluice.advance(i, 'parsed', 'chunk', p_worker, p_duration_ms);
 
-  insert into patients (organization_id, authority, identifier)
-  select distinct p_organization, x->>'authority', x->>'value' from jsonb_path_query(p_summary, '$.header.patients[*].identifiers[*]') x
-  order by 2, 3 on conflict do nothing;
-  insert into document_patients (ingestion_id, patient_id, organization_id)
-  select distinct i.id, p.id, p_organization from jsonb_path_query(p_summary, '$.header.patients[*].identifiers[*]') x
-  join patients p on p.organization_id = p_organization and p.authority = x->>'authority' and p.identifier = x->>'value'
-  on conflict do nothing;
-  insert into document_dates (ingestion_id, ordinal, organization_id, kind, value, day, precision, origin)
-  select i.id, x.ordinality, p_organization, x.value->>'kind', x.value->>'value', sluice.first_day(x.value->>'value'), x.value->>'precision', x.value->>'origin'
-  from jsonb_array_elements(coalesce(p_summary#>'{header,dates}', '[]')) with ordinality x
-  where sluice.first_day(x.value->>'value') is not null
-  on conflict do nothing;
+  perform sluice.index_header(i);
 
   select * into d from documents where id = i.document_id;
-  for v_child in select value from jsonb_array_elements(coalesce(p_summary->'children', '[]')) loop
+  -- In whole sets: an archive has thousands of members.
+  with found as (
+    select value as c, sluice.child_id(i.id, value->>'path') as id from jsonb_array_elements(coalesce(p_summary->'children', '[]'))
+  ), new_documents as (
     insert into documents (id, organization_id, identity_key, content_hash, file_name, parent_id, parent_ingestion_id, member_path, depth, patient, tags)
-    values (sluice.child_id(i.id, v_child->>'path'), p_organization, 'child:' || sluice.child_id(i.id, v_child->>'path'), v_child->>'contentHash',
-      v_child->>'fileName', d.id, i.id, v_child->>'path', d.depth + 1, d.patient, i.tags);
-    perform sluice.start_ingestion(p_organization, sluice.child_id(i.id, v_child->>'path'), i.batch_id,
-      v_child || jsonb_build_object('tags', to_jsonb(i.tags)), 'child', false);
-  end loop;
+    select f.id, p_organization, 'child:' || f.id, c->>'contentHash', c->>'fileName', d.id, i.id, c->>'path', d.depth + 1, d.patient, i.tags from found f
+  ), new_ingestions as (
+    insert into ingestions (organization_id, document_id, revision, batch_id, file_name, tags, object_path, content_hash, byte_length, declared_type, media_type)
+    select p_organization, f.id, 1, i.batch_id, c->>'fileName', i.tags, c->>'objectPath', c->>'contentHash', (c->>'byteLength')::bigint, c->>'declaredType',
+      c->>'mediaType' from found f
+    returning *
+  ), new_acceptances as (
+    insert into acceptances (ingestion_id, organization_id, document_id, batch_id, revision, origin)
+    select n.id, n.organization_id, n.document_id, n.batch_id, n.revision, 'child' from new_ingestions n
+  )
+  insert into document_events (organization_id, document_id, ingestion_id, batch_id, kind, status, generation)
+  select n.organization_id, n.document_id, n.id, n.batch_id, 'accepted', n.status, n.generation from new_ingestions n;
   -- Where readers see no revision yet, they see what was found in the newest reading.
   if not exists (select from ingestions where document_id = d.id and active) then
     perform sluice.show_children(d.id, i.id);

@@ -9,7 +9,7 @@ language sql stable set search_path = sluice, extensions, pg_temp as $$
     'tags', to_jsonb(d.tags), 'metadata', d.metadata, 'parentId', d.parent_id, 'memberPath', d.member_path, 'batchId', i.batch_id,
     'ingestionId', i.id, 'revision', i.revision, 'generation', i.generation, 'status', i.status, 'queue', i.next_queue,
     'waitingFor', i.waiting_for, 'attempts', i.attempts, 'errorCode', i.error_code, 'failedStage', i.failed_stage,
-    'activeRevision', case when s.active then s.revision end,
+    'activeRevision', case when s.active then s.revision end, 'standing', d.standing, 'standingBy', d.standing_by,
     'header', case when s.active then s.header end, 'warnings', s.warnings, 'embeddingModel', s.embedding_model,
     'counts', jsonb_build_object('sections', s.section_count, 'pages', s.page_count, 'tables', s.table_count, 'facts', s.fact_count, 'chunks', s.chunk_count, 'tokens', s.token_count,
       'children', (select count(*) from documents c where c.parent_id = d.id and c.parent_ingestion_id = s.id)),

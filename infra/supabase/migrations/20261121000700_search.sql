@@ -38,13 +38,13 @@ begin
     select c.id, row_number() over (order by ts_rank_cd(c.search_vector, v_phrase, 1) desc, c.id) as rank
     from chunks c join ingestions i on i.id = c.ingestion_id and i.active and i.chunked_generation = c.generation join documents d on d.id = i.document_id
     where p_mode <> 'semantic' and numnode(v_phrase) > 1 and c.organization_id = p_organization and c.search_vector @@ v_phrase
-      and (p_filter = '{}' or (sluice.passes(d, i, p_filter) and sluice.in_section(c, i, p_filter->>'sectionCode')))
+      and sluice.stands(d.standing, p_filter) and (p_filter = '{}' or (sluice.passes(d, i, p_filter) and sluice.in_section(c, i, p_filter->>'sectionCode')))
     order by rank limit v_depth
   ), words as (
     select c.id, row_number() over (order by ts_rank_cd(c.search_vector, v_words, 1) desc, c.id) as rank
     from chunks c join ingestions i on i.id = c.ingestion_id and i.active and i.chunked_generation = c.generation join documents d on d.id = i.document_id
     where p_mode <> 'semantic' and numnode(v_words) > 0 and c.organization_id = p_organization and c.search_vector @@ v_words
-      and (p_filter = '{}' or (sluice.passes(d, i, p_filter) and sluice.in_section(c, i, p_filter->>'sectionCode')))
+      and sluice.stands(d.standing, p_filter) and (p_filter = '{}' or (sluice.passes(d, i, p_filter) and sluice.in_section(c, i, p_filter->>'sectionCode')))
     order by rank limit v_depth
   ), near as (
     select id, row_number() over (order by distance, id) as rank, distance from (
@@ -52,7 +52,7 @@ begin
       from embeddings e join chunks c on c.id = e.chunk_id join ingestions i on i.id = c.ingestion_id and i.active and i.chunked_generation = c.generation
       join documents d on d.id = i.document_id
       where p_mode <> 'keyword' and e.organization_id = p_organization and e.model = p_model
-        and (p_filter = '{}' or (sluice.passes(d, i, p_filter) and sluice.in_section(c, i, p_filter->>'sectionCode')))
+        and sluice.stands(d.standing, p_filter) and (p_filter = '{}' or (sluice.passes(d, i, p_filter) and sluice.in_section(c, i, p_filter->>'sectionCode')))
       order by e.embedding <=> p_vector::vector, c.id limit v_depth) n
   ), lists as (
     select id, rank, 'phrase' as list, null::double precision as distance from phrase
@@ -75,7 +75,8 @@ begin
       'section', jsonb_build_object('ordinal', b.section_ordinal, 'title', b.title,
         'code', case when b.code is null then null else jsonb_strip_nulls(jsonb_build_object('system', b.code_system, 'code', b.code, 'display', b.code_display)) end),
       'document', jsonb_build_object('id', d.id, 'externalId', d.external_id, 'fileName', d.file_name, 'title', i.header->>'title', 'revision', i.revision,
-        'mediaType', i.media_type, 'parentId', d.parent_id)) order by b.score desc, b.id), '[]') into v_hits
+        'mediaType', i.media_type, 'parentId', d.parent_id, 'standing', d.standing, 'standingBy', d.standing_by,
+        'warnings', (select coalesce(jsonb_agg(distinct w->>'code'), '[]') from jsonb_array_elements(i.warnings) w))) order by b.score desc, b.id), '[]') into v_hits
   from best b join ingestions i on i.id = b.ingestion_id join documents d on d.id = i.document_id;
 
   perform sluice.audit(p_organization, p_caller, 'search', 'document',

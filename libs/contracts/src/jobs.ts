@@ -18,7 +18,8 @@ export const JobPayload = z.strictObject({
 export type JobPayload = z.infer<typeof JobPayload>;
 
 /** What the database asks to be queued. `rank`: how many of the organization were in flight before it; lower goes first. */
-export const QueuedJob = JobPayload.omit({ v: true }).extend({
+export const QueuedJob = z.object({
+  ...JobPayload.omit({ v: true }).shape,
   queue: QueueName,
   rank: z.number().int().nonnegative(),
 });

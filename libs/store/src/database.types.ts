@@ -191,6 +191,10 @@ export type Database = {
         Args: { p_items: Json; p_max_deaths: number };
         Returns: Json;
       };
+      sluice_reviews: {
+        Args: { p_organization: string; p_caller: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
       sluice_revoke_api_key: {
         Args: { p_organization: string; p_key: string };
         Returns: boolean;
@@ -218,6 +222,14 @@ export type Database = {
       sluice_set_member: {
         Args: { p_organization: string; p_user: string; p_role: string };
         Returns: undefined;
+      };
+      sluice_settle_review: {
+        Args: { p_organization: string; p_caller: Json; p_review: string };
+        Returns: Json;
+      };
+      sluice_settle_standings: {
+        Args: { p_limit: number };
+        Returns: number;
       };
       sluice_stats: {
         Args: Record<PropertyKey, never>;

@@ -94,6 +94,10 @@ export function createSupervision(rpc: Rpc) {
         z.object({ paths: z.array(z.string()), more: z.boolean() }),
       );
     },
+    /** Works out what documents stand as, where that may have changed; answers how many it looked at. */
+    settleStandings(limit: number): Promise<number> {
+      return rpc.call("sluice_settle_standings", { p_limit: limit }, z.number());
+    },
     /** Folds changes into the tallies; answers how many. */
     foldTallies(limit: number): Promise<number> {
       return rpc.call("sluice_fold_tallies", { p_limit: limit }, z.number());

@@ -12,6 +12,8 @@ export { supervisorConfig } from "./config.js";
 
 /** Changes folded into the tallies in one turn. */
 const foldLimit = 10_000;
+/** Documents whose standing is worked out in one turn. */
+const standingsLimit = 200;
 
 /** Sees to it that nothing is lost: feeds the queues, finds what is stranded, removes leftovers, watches the ledger. */
 export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tools: ServiceTools): Service {
@@ -56,6 +58,7 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
       createSweeper({ store, metrics, logger, orphanGraceMs: config.orphanGraceMs }),
     ),
     whileLeading("gauges", 5_000, createGauges({ supervision, producer, metrics, logger })),
+    whileLeading("standings", 1_000, async () => (await supervision.settleStandings(standingsLimit)) === standingsLimit),
     whileLeading("tallies", 2_000, async () => (await supervision.foldTallies(foldLimit)) === foldLimit),
   ];
   let destroying: Promise<void> | undefined;
