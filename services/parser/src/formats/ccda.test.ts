@@ -13,16 +13,18 @@ describe("C-CDA", () => {
       <administrativeGenderCode code="F"/><birthTime value="19500102030405"/></patient></patientRole></recordTarget>
       <documentationOf><serviceEvent><effectiveTime><low value="20240131"/></effectiveTime></serviceEvent></documentationOf>`;
     const { summary } = await parseBytes(document(structured(section("<text>x</text>")), header));
-    expect(summary.header).toEqual({
+    expect(summary.header).toMatchObject({
       title: null,
       type: { system: "http://loinc.org", code: "34133-9" },
       language: null,
-      patient: {
-        identifiers: [{ authority: "urn:oid:1.2.3", value: "77" }],
-        names: ["Ann Lee"],
-        birthDate: "1950-01-02",
-        sex: "female",
-      },
+      patients: [
+        {
+          identifiers: [{ authority: "urn:oid:1.2.3", value: "77" }],
+          names: ["Ann Lee"],
+          birthDate: "1950-01-02",
+          sex: "female",
+        },
+      ],
       dates: [
         { kind: "authored", value: "2025-03", precision: "month", origin: "ClinicalDocument.effectiveTime" },
         { kind: "service", value: "2024-01-31", precision: "day", origin: "serviceEvent.effectiveTime" },
