@@ -46,6 +46,16 @@ describe("C-CDA", () => {
     expect(summary.warnings).toEqual([{ code: "narrative_missing" }]);
   });
 
+  test("a narrative's tables keep their cells", async () => {
+    const table =
+      "<table><caption>Doses</caption><thead><tr><th>Drug</th><th>Dose</th></tr></thead><tbody><tr><td>Metformin</td><td>500 mg</td></tr></tbody></table>";
+    const { text, tables } = await parseBytes(
+      document(structured(section(`<title>Medications</title><text>As of today: ${table}</text>`))),
+    );
+    expect(text).toBe("Medications\nAs of today:\n\nDoses\nDrug | Dose\nMetformin | 500 mg");
+    expect(tables).toMatchObject([{ title: "Doses", headerRows: 1, rows: [{}, { cells: ["Metformin", "500 mg"] }] }]);
+  });
+
   test("an unstructured body is a child, a linked one is reported", async () => {
     const body = (text: string) => document(`<nonXMLBody>${text}</nonXMLBody>`);
     const embedded = `<text mediaType="text/plain" representation="B64">${Buffer.from("Hello there").toString("base64")}</text>`;

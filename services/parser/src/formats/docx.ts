@@ -12,7 +12,7 @@ export const docx: Format = {
   name: "docx",
   label: "Word (DOCX)",
   family: "zip",
-  recognise: async (probe) => ((await probe.zipMembers()).some(isBody) ? 10 : null),
+  recognise: async (probe) => ((await probe.zipMembers()).some(({ name }) => isBody(name)) ? 10 : null),
   keeps:
     "Page headers, body by headings, lists, tables with their cells, text boxes, foot- and endnotes, comments, page footers; embedded files as children.",
   codes: ["document_encrypted", "document_type_unsupported"],

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { SluiceError } from "@sluice/contracts";
 import { RecognitionNeeded } from "../recognition/recogniser.js";
 
@@ -8,7 +9,9 @@ export interface Trace {
   frames: string[];
 }
 
-const ours = /([\w.]+ )?\(?(?:file:\/\/)?[^\s()]*\/parser\/dist\/([\w./-]+:\d+:\d+)\)?$/;
+const home = fileURLToPath(new URL("../..", import.meta.url));
+/** A line of a stack with a place in this package, also where a source map was used. */
+const line = /^(?:async )?(?:(.+?) )?\(?(?:file:\/\/)?([^\s()]+:\d+:\d+)\)?$/;
 const maxFrames = 8;
 
 /** What a parse failed with, as a code: what a library says is dropped and only its meaning kept. */
@@ -28,9 +31,9 @@ export function asFailure(error: unknown): Error {
 
 export function traceOf(error: unknown): Trace | undefined {
   if (!(error instanceof Error)) return undefined;
-  const frames = framesOf(error).flatMap((line) => {
-    const [, called = "", place] = ours.exec(line) ?? [];
-    return place ? `${called.trim() || "<anonymous>"} (${place})` : [];
+  const frames = framesOf(error).flatMap((frame) => {
+    const place = placeOf(frame);
+    return place ? `${place.called} (${place.at})` : [];
   });
   return { name: error.name, frames: frames.slice(0, maxFrames) };
 }
@@ -46,8 +49,15 @@ function isFault(error: unknown): boolean {
     error instanceof RangeError ||
     error instanceof URIError;
   if (!isProgrammers || "code" in error) return false;
-  const raisedAt = framesOf(error).find((line) => !/<anonymous>\)?$/.test(line));
-  return raisedAt !== undefined && ours.test(raisedAt) && !raisedAt.includes("node_modules");
+  // What is built into the language has no place: the line that called it counts.
+  const raisedAt = framesOf(error).find((frame) => !/<anonymous>\)?$/.test(frame));
+  return raisedAt !== undefined && placeOf(raisedAt) !== undefined;
+}
+
+function placeOf(frame: string): { called: string; at: string } | undefined {
+  const [, called = "<anonymous>", place = ""] = line.exec(frame) ?? [];
+  if (!place.startsWith(home) || place.includes("node_modules", home.length)) return undefined;
+  return { called, at: place.slice(home.length).replace(/^(dist|src)\//, "") };
 }
 
 function framesOf(error: Error): string[] {

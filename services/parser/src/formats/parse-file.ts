@@ -53,8 +53,12 @@ async function recognise(probe: Probe): Promise<Format> {
     const score = await format.recognise(probe);
     if (score !== null && score > (best?.score ?? 0)) best = { format, score };
   }
-  if (!best) throw new SluiceError("document_type_unsupported");
+  if (!best) throw new SluiceError((await isLocked(probe)) ? "document_encrypted" : "document_type_unsupported");
   return best.format;
+}
+
+async function isLocked(probe: Probe): Promise<boolean> {
+  return probe.family === "zip" && (await probe.zipMembers()).some(({ encrypted }) => encrypted);
 }
 
 async function readHead(file: string): Promise<{ head: Uint8Array; size: number }> {

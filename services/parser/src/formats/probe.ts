@@ -1,6 +1,6 @@
 import { type Family, type Judgement, textEncoding, type XmlRoot, xmlRoot } from "@sluice/media";
 import { cfbNames } from "../reading/cfb.js";
-import { Zip } from "../reading/zip.js";
+import { Zip, type ZipMember } from "../reading/zip.js";
 import type { Limits } from "./format.js";
 
 /** What a format may look at to say whether a file is its own. What costs something is read when it is asked for, once. */
@@ -15,8 +15,8 @@ export interface Probe {
   /** The head as text, in the encoding that its bytes show. */
   text(): string;
   xmlRoot(): XmlRoot | undefined;
-  /** The names of a ZIP's members. Fails when its directory can't be read. */
-  zipMembers(): Promise<readonly string[]>;
+  /** A ZIP's members, as its directory names them. Fails when that can't be read. */
+  zipMembers(): Promise<readonly Pick<ZipMember, "name" | "encrypted">[]>;
   /** The names of a compound file's storages and streams. Fails when its directory can't be read. */
   cfbNames(): Promise<readonly string[]>;
 }
@@ -39,7 +39,7 @@ export function createProbe(
     zipMembers: once(async () => {
       const zip = await Zip.open(path, limits.maxExpandedBytes);
       zip.close();
-      return zip.members.map(({ name }) => name);
+      return zip.members;
     }),
     cfbNames: once(() => cfbNames(path)),
   };

@@ -194,6 +194,7 @@ export class FlowText {
     // A cell by itself is a row among rows, and elsewhere no table.
     const isRow = filled.length > 1 || (this.#table !== null && !filled[0]?.includes("\n"));
     if (this.inCell ? isLong || filled.length === 1 : isLong || !isRow) {
+      this.#settleCaption();
       for (const cell of filled) this.#block(cell);
     } else if (this.inCell) {
       this.#block(rowText(row.cells));
@@ -205,8 +206,15 @@ export class FlowText {
   closeTable(): void {
     if (this.inCell) return;
     this.#table = null;
-    if (this.#caption) this.#block(this.#caption);
+    this.#settleCaption();
+  }
+
+  /** The title of what turned out to be no table is text. */
+  #settleCaption(): void {
+    const caption = this.inCell ? null : this.#caption;
+    if (!caption) return;
     this.#caption = null;
+    this.#block(caption);
   }
 
   #addRow({ cells, isHead, allHeadings }: Row): void {
