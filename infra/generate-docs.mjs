@@ -1,10 +1,11 @@
-// Writes docs/configuration.md, .env.example and the table of metrics in docs/running.md from the definitions in code; --check fails
-// when they are stale.
+// Writes docs/configuration.md, docs/formats.md, .env.example and the table of metrics in docs/running.md from the definitions in code;
+// --check fails when they are stale.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { chunkerConfig } from "@sluice/chunker";
 import { embedderConfig } from "@sluice/embedder";
 import { gatewayConfig } from "@sluice/gateway";
 import { parserConfig } from "@sluice/parser";
+import { formats } from "@sluice/parser/formats";
 import { describeConfig, describeMetrics, processConfig } from "@sluice/runtime";
 import { supervisorConfig } from "@sluice/supervisor";
 
@@ -57,7 +58,7 @@ ${groups.map(([title, all]) => `## ${title}\n\n${table(all)}\n`).join("\n")}
 | variable | default | meaning |
 |---|---|---|
 | \`SLUICE_HOME\` | \`.sluice\` | Where the stack keeps its data, its secrets and \`local.json\`, and the command line its journals. |
-| \`SLUICE_PARSERS\`, \`SLUICE_CHUNKERS\`, \`SLUICE_EMBEDDERS\` | \`1\` | Processes of that service. |
+| \`SLUICE_PARSERS\`, \`SLUICE_RECOGNISERS\`, \`SLUICE_CHUNKERS\`, \`SLUICE_EMBEDDERS\` | \`1\` | Processes of that service; recognisers are parsers that serve the queue \`ocr\`. |
 | \`SUPABASE_URL\`, \`SUPABASE_SECRET_KEY\`, \`SUPABASE_PUBLISHABLE_KEY\`, \`SUPABASE_DB_URL\` | | A Supabase in place of the embedded one. |
 | \`REDIS_URL\` | | A Redis in place of the embedded one. |
 | \`SLUICE_URL\`, \`SLUICE_API_KEY\` | from \`local.json\` | The service that the command line talks to. |
@@ -84,9 +85,34 @@ const [from, to] = [running.indexOf(begin), running.indexOf(end)];
 if (from < 0 || to < from) throw new Error("docs/running.md has no place for the metrics");
 const runningPage = `${running.slice(0, from)}${begin}\n${metrics}\n${running.slice(to)}`;
 
+const limitVariables = {
+  maxPages: "PARSER_MAX_PAGES",
+  maxExpandedBytes: "PARSER_MAX_EXPANDED_MB",
+  maxDepth: "PARSER_MAX_DEPTH",
+  maxChildren: "PARSER_MAX_CHILDREN",
+};
+const quoted = (list) => list.map((each) => `\`${each}\``).join(", ");
+const formatRow = ({ name, label, family, mediaTypes, keeps, limits, codes }) =>
+  `| ${label} (\`${name}\`) | ${family} | ${quoted(mediaTypes)} | ${keeps} | ${quoted(limits.map((limit) => limitVariables[limit]))} | ${quoted(codes)} |`;
+const formatsPage = `# Formats
+
+Generated from the parser's registry by \`npm run docs\`. What a file is, its content says: its family by the first bytes, its format by what the family's
+formats find in it (members of a ZIP, a root element, a mark), the surest first. A declared type that disagrees is overruled, with the warning
+\`declared_type_wrong\`; it decides only where content can't, between kinds of text.
+
+Any file may also end as \`document_corrupt\`, \`document_empty\`, \`limit_time\`, \`limit_memory\`, \`parser_crashed\` or \`parser_failed\` (a fault of the
+parser's own, not of the file), and with the code of a limit that it passes. Time (\`PARSER_TIMEOUT_MS\`, \`PARSER_OCR_TIMEOUT_MS\`), memory (\`PARSER_MEMORY_MB\`) and the
+depth of documents within documents (\`PARSER_MAX_CHILD_DEPTH\`) are limited for every format; docs/configuration.md has the defaults.
+
+| format | family | media types | what is kept | limits | codes of its own |
+|---|---|---|---|---|---|
+${formats.map(formatRow).join("\n")}
+`;
+
 let stale = false;
 for (const [file, content] of Object.entries({
   "docs/configuration.md": page,
+  "docs/formats.md": formatsPage,
   "docs/running.md": runningPage,
   ".env.example": example,
 })) {
@@ -95,6 +121,6 @@ for (const [file, content] of Object.entries({
   if (!process.argv.includes("--check")) writeFileSync(file, content);
 }
 if (stale && process.argv.includes("--check")) {
-  console.error("docs/configuration.md, docs/running.md or .env.example is stale: run `npm run docs`");
+  console.error("docs/configuration.md, docs/formats.md, docs/running.md or .env.example is stale: run `npm run docs`");
   process.exit(1);
 }

@@ -131,14 +131,15 @@ it("hands a parse over to recognition, which keeps its pages through generations
   if (scan === undefined) throw new Error("nothing was handed over");
   const once = await take(pipeline, "ocr", scan, "ocr-1", { leaseMs: 1 });
   expect(await work.recognised(once, "engine-1", 1)).toBeNull();
-  expect(await work.putRecognised(once, "engine-1", 1, { text: "Page one" })).toBe("stored");
+  const page = { text: "Page one", lines: [], rotation: 90 as const, confidence: 0.8 };
+  expect(await work.putRecognised(once, "engine-1", 1, page)).toBe("stored");
   await until(async () =>
     (await supervision.stranded(0, null, 100, [scope.organizationId])).some((each) => each.expired),
   );
   const again = await take(pipeline, "ocr", scan, "ocr-2");
   expect(again.generation).toBe(3);
-  expect(await work.putRecognised(once, "engine-1", 2, {})).toBe("stale");
-  expect(await work.recognised(again, "engine-1", 1)).toEqual({ text: "Page one" });
+  expect(await work.putRecognised(once, "engine-1", 2, page)).toBe("stale");
+  expect(await work.recognised(again, "engine-1", 1)).toEqual(page);
   expect(await work.recognised(again, "engine-2", 1)).toBeNull();
   await work.putParsed(again, 0, onlySections(sectionsOf(["Page one"])));
   expect(await work.sealParse(again, "ocr-2", parsed(1, 1, 8))).toMatchObject({ outcome: "sealed" });

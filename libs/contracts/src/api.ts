@@ -51,6 +51,8 @@ export const Document = z.object({
   counts: z.object({
     sections: z.number(),
     pages: z.number(),
+    tables: z.number(),
+    facts: z.number(),
     chunks: z.number(),
     tokens: z.number(),
     children: z.number(),

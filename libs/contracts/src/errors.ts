@@ -90,6 +90,13 @@ const table = {
     advice: "Keep the file for analysis; it may be hostile.",
     attempts: 2,
   },
+  parser_failed: {
+    kind: "transient",
+    title: "The parser failed on the document by a fault of its own.",
+    advice:
+      "The file may be sound. Report it with the ingestion's log lines, which name the place, and retry after an update.",
+    attempts: 2,
+  },
   worker_lost: {
     kind: "permanent",
     title: "Workers died several times while working on this document.",

@@ -39,7 +39,7 @@ export interface JobSpec {
 /** One entry a queue: adding a queue is adding a line here. */
 export const jobCatalog: Record<QueueName, JobSpec> = {
   parse: { stage: "parse", attempts: 4, backoff: { baseMs: 1_000, capMs: 60_000 }, timeoutMs: 300_000 },
-  ocr: { stage: "parse", attempts: 3, backoff: { baseMs: 5_000, capMs: 300_000 }, timeoutMs: 3_600_000 },
+  ocr: { stage: "parse", attempts: 3, backoff: { baseMs: 5_000, capMs: 300_000 }, timeoutMs: 14_400_000 },
   chunk: { stage: "chunk", attempts: 4, backoff: { baseMs: 1_000, capMs: 60_000 }, timeoutMs: 300_000 },
   embed: { stage: "embed", attempts: 6, backoff: { baseMs: 2_000, capMs: 300_000 }, timeoutMs: 1_800_000 },
 };

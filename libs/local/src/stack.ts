@@ -11,7 +11,7 @@ export interface StackOptions {
   /** `.sluice`: data, secrets, `local.json`. */
   home: string;
   /** Processes a stage; one each where not said. */
-  workers?: { parsers?: number; chunkers?: number; embedders?: number };
+  workers?: { parsers?: number; recognisers?: number; chunkers?: number; embedders?: number };
   /** The gateway's port; a free one where it is taken. */
   port?: number;
   /** What the services are told beside where things are; SUPABASE_URL and its keys, or REDIS_URL, take the place of the embedded ones. */
@@ -127,14 +127,16 @@ export function createStack(options: StackOptions): Stack {
     secrets: Secrets,
     port: number,
   ): Promise<void> {
-    const { parsers = 1, chunkers = 1, embedders = 1 } = options.workers ?? {};
-    const counts: Record<ServiceName, number> = {
-      supervisor: 1,
-      gateway: 1,
-      parser: parsers,
-      chunker: chunkers,
-      embedder: embedders,
-    };
+    const { parsers = 1, recognisers = 1, chunkers = 1, embedders = 1 } = options.workers ?? {};
+    // Pages are recognised by the parser's code in processes of their own, so that a pile of faxes never delays text.
+    const planned: { name: string; service: ServiceName; count: number; env?: NodeJS.ProcessEnv }[] = [
+      { name: "supervisor", service: "supervisor", count: 1 },
+      { name: "gateway", service: "gateway", count: 1 },
+      { name: "parser", service: "parser", count: parsers, env: { PARSER_QUEUES: "parse" } },
+      { name: "recogniser", service: "parser", count: recognisers, env: { PARSER_QUEUES: "ocr" } },
+      { name: "chunker", service: "chunker", count: chunkers },
+      { name: "embedder", service: "embedder", count: embedders },
+    ];
     const shared = {
       ...env,
       SUPABASE_URL: given.supabaseUrl,
@@ -144,13 +146,13 @@ export function createStack(options: StackOptions): Stack {
       ...(env.SUPABASE_URL === undefined ? { SUPABASE_JWT_SECRET: secrets.jwtSecret } : {}),
       AUDIT_HASH_KEY: env.AUDIT_HASH_KEY ?? secrets.auditHashKey,
     };
-    for (const [service, count] of Object.entries(counts) as [ServiceName, number][]) {
+    for (const { name, service, count, env: own } of planned) {
       for (let i = 1; i <= count; i++) {
         services.push(
           createService({
             service,
-            name: count === 1 ? service : `${service}.${i}`,
-            env: { ...shared, PORT: String(port) },
+            name: count === 1 ? name : `${name}.${i}`,
+            env: { ...shared, ...own, PORT: String(port) },
             graceMs: options.graceMs ?? 20_000,
             log: options.log,
           }),

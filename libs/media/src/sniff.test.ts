@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { isSupported, sniff, supportedTypes } from "./index.js";
+import { isSupported, sniff, supportedTypes, xmlRoot } from "./index.js";
 
 const docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 const utf8 = (text: string) => Buffer.from(text, "utf8");
@@ -52,6 +52,36 @@ describe("sniff", () => {
   test.each(cases)("recognises %s by its content", (_what, head, mediaType) => {
     expect(sniff(head)?.mediaType).toBe(mediaType);
   });
+});
+
+test.each([
+  ["pdf", utf8("%PDF-1.7")],
+  ["zip", member("word/document.xml")],
+  ["gzip", Buffer.from("1f8b0800", "hex")],
+  ["tar", Buffer.concat([utf8("a.txt"), Buffer.alloc(252), utf8("ustar\0")])],
+  ["dicom", Buffer.concat([Buffer.alloc(128), utf8("DICM")])],
+  ["cfb", Buffer.from("d0cf11e0a1b11ae1", "hex")],
+  ["xml", utf8("<ClinicalDocument>")],
+  ["json", utf8('{"resourceType": "Patient"}')],
+  ["text", utf8("<!doctype html>")],
+  ["text", utf8("MSH|^~\\&|")],
+  ["mail", utf8("From: a\nDate: x\nMIME-Version: 1.0\n")],
+])("the family is %s", (family, head) => {
+  expect(sniff(head)?.family).toBe(family);
+});
+
+test("a root element has its name and its namespace, whichever prefix it uses", () => {
+  expect(xmlRoot('<?xml version="1.0"?><!-- x --><a xmlns="urn:a" xmlns:b="urn:b">')).toEqual({
+    name: "a",
+    namespace: "urn:a",
+  });
+  expect(xmlRoot("<b:a xmlns='urn:a' xmlns:b='urn:b'/>")).toEqual({ name: "a", namespace: "urn:b" });
+  expect(xmlRoot("<a><b xmlns='urn:b'/></a>")).toEqual({ name: "a", namespace: null });
+});
+
+test("a container that may hold a supported kind is taken in, one that can't is not", () => {
+  expect(isSupported("application/zip")).toBe(true);
+  expect(isSupported("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")).toBe(false);
 });
 
 test("every supported type is reported as supported, others are not", () => {

@@ -1,25 +1,38 @@
+import type { Family } from "./family.js";
 import { textEncoding } from "./text-encoding.js";
-import { xmlWithoutPrologue } from "./xml-structure.js";
+import { xmlRoot, xmlWithoutPrologue } from "./xml-structure.js";
 
 const docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 
-/** Marks at the very beginning, as Latin-1. */
-const magic: readonly [mark: string, mediaType: string][] = [
-  ["\x89PNG\r\n\x1a\n", "image/png"],
-  ["\xff\xd8\xff", "image/jpeg"],
-  ["II\x2a\0", "image/tiff"],
-  ["MM\0\x2a", "image/tiff"],
-  ["II\x2b\0", "image/tiff"],
-  ["MM\0\x2b", "image/tiff"],
-  ["PK\x03\x04", "application/zip"],
-  ["PK\x05\x06", "application/zip"],
-  ["PK\x07\x08", "application/zip"],
-  ["\x1f\x8b", "application/gzip"],
-  ["\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-cfb"],
-  ["{\\rtf", "application/rtf"],
-  ["GIF87a", "image/gif"],
-  ["GIF89a", "image/gif"],
-  ["%!PS", "application/postscript"],
+/** What a file is by its first bytes. */
+export interface Judgement {
+  family: Family;
+  mediaType: string;
+}
+
+/** Marks at their places, as Latin-1. */
+const magic: readonly [mark: string, family: Family, mediaType: string, at?: number][] = [
+  ["\x89PNG\r\n\x1a\n", "image", "image/png"],
+  ["\xff\xd8\xff", "image", "image/jpeg"],
+  ["GIF87a", "image", "image/gif"],
+  ["GIF89a", "image", "image/gif"],
+  ["II\x2a\0", "tiff", "image/tiff"],
+  ["MM\0\x2a", "tiff", "image/tiff"],
+  ["II\x2b\0", "tiff", "image/tiff"],
+  ["MM\0\x2b", "tiff", "image/tiff"],
+  ["PK\x03\x04", "zip", "application/zip"],
+  ["PK\x05\x06", "zip", "application/zip"],
+  ["PK\x07\x08", "zip", "application/zip"],
+  ["\x1f\x8b", "gzip", "application/gzip"],
+  ["BZh", "bzip2", "application/x-bzip2"],
+  ["\xfd7zXZ\0", "xz", "application/x-xz"],
+  ["7z\xbc\xaf\x27\x1c", "7z", "application/x-7z-compressed"],
+  ["Rar!\x1a\x07", "rar", "application/vnd.rar"],
+  ["ustar", "tar", "application/x-tar", 257],
+  ["DICM", "dicom", "application/dicom", 128],
+  ["\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "cfb", "application/x-cfb"],
+  ["{\\rtf", "rtf", "application/rtf"],
+  ["%!PS", "postscript", "application/postscript"],
 ];
 
 const localHeaderLength = 26;
@@ -35,20 +48,14 @@ function zipKind(latin1: string): string {
   return has("mimetypeapplication/vnd.oasis") ? "application/vnd.oasis.opendocument" : "application/zip";
 }
 
-/** The name of the root element, without its prefix. */
-function xmlRoot(text: string): string | undefined {
-  const prologue = /^(\s|<\?[\s\S]*?\?>|<!--[\s\S]*?-->|<!DOCTYPE[^[>]*(\[[\s\S]*?\]\s*)?>)*/i;
-  return /^<(?:[\w.-]+:)?([\w.-]+)/.exec(text.replace(prologue, ""))?.[1];
-}
-
 function markupKind(text: string): string | undefined {
   if (/^\s*<\?xml/i.test(text) || /^\s*(<!--[\s\S]*?-->\s*)*<[\w.-]+(:[\w.-]+)?[^>]*\sxmlns[:=]/i.test(text)) {
-    const root = xmlRoot(text);
+    const root = xmlRoot(text)?.name;
     if (root === "ClinicalDocument") return "application/cda+xml";
     return root?.toLowerCase() === "html" ? "text/html" : "application/xml";
   }
   if (/^\s*(<!--[\s\S]*?-->\s*)*<!doctype\s+html/i.test(text)) return "text/html";
-  const root = /^\s*</.test(text) ? xmlRoot(text) : undefined;
+  const root = /^\s*</.test(text) ? xmlRoot(text)?.name : undefined;
   if (root === "ClinicalDocument") return "application/cda+xml";
   if (root && /^(html|head|body|title|meta|div|p|table|h[1-6]|article|section|center|font|span)$/i.test(root)) {
     return "text/html";
@@ -76,19 +83,29 @@ function textKind(text: string): string {
   return markupKind(text) ?? "text/plain";
 }
 
+function familyOfText(mediaType: string): Family {
+  if (mediaType === "message/rfc822") return "mail";
+  if (mediaType.endsWith("json")) return "json";
+  return mediaType.endsWith("xml") ? "xml" : "text";
+}
+
 /**
- * The media type of a file by its first bytes; give at least 4,100 where the file has them. A ZIP is named DOCX when its
- * head shows it and `application/zip` otherwise. Markdown is `text/plain`: content can't tell them apart.
+ * What a file is by its first bytes; give at least 4,100 where the file has them. A ZIP is named by its kind when its head shows
+ * it, and `application/zip` otherwise. Markdown is `text/plain`: content can't tell them apart.
  * `undefined`: binary of a kind not known.
  */
-export function sniff(head: Uint8Array): { mediaType: string } | undefined {
+export function sniff(head: Uint8Array): Judgement | undefined {
   const latin1 = Buffer.from(head.buffer, head.byteOffset, head.length).toString("latin1");
-  const found = magic.find(([mark]) => latin1.startsWith(mark))?.[1];
-  if (found) return { mediaType: found === "application/zip" ? zipKind(latin1) : found };
+  const found = magic.find(([mark, , , at = 0]) => latin1.startsWith(mark, at));
+  if (found) {
+    const [, family, mediaType] = found;
+    return { family, mediaType: family === "zip" ? zipKind(latin1) : mediaType };
+  }
   // Readers accept junk before the mark (mail headers, print-job wrappers) within the first kilobyte.
-  if (/%PDF-\d|%PDF-?\s/.test(latin1.slice(0, 1032))) return { mediaType: "application/pdf" };
+  if (/%PDF-\d|%PDF-?\s/.test(latin1.slice(0, 1032))) return { family: "pdf", mediaType: "application/pdf" };
   if (head.length === 0) return undefined;
   const encoding = textEncoding(head);
   if (!encoding) return undefined;
-  return { mediaType: textKind(new TextDecoder(encoding).decode(head, { stream: true })) };
+  const mediaType = textKind(new TextDecoder(encoding).decode(head, { stream: true }));
+  return { family: familyOfText(mediaType), mediaType };
 }

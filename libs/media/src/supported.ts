@@ -1,34 +1,43 @@
+import type { Family } from "./family.js";
+
 /** A kind of file that is accepted, with what people call it. */
 export interface SupportedType {
   mediaType: string;
+  family: Family;
   label: string;
   /** Extensions it usually has, without the dot. */
   extensions: readonly string[];
 }
 
-/** What is taken in today. Images are accepted and wait for text recognition: they end as `ocr_required` until it exists. */
+/** What is taken in today: the one list, which the parser's registry is tested against. */
 export const supportedTypes: readonly SupportedType[] = [
-  { mediaType: "application/pdf", label: "PDF", extensions: ["pdf"] },
-  { mediaType: "text/plain", label: "Plain text", extensions: ["txt", "text"] },
-  { mediaType: "text/markdown", label: "Markdown", extensions: ["md", "markdown"] },
-  { mediaType: "text/html", label: "HTML", extensions: ["html", "htm", "xhtml"] },
+  { mediaType: "application/pdf", family: "pdf", label: "PDF", extensions: ["pdf"] },
+  { mediaType: "text/plain", family: "text", label: "Plain text", extensions: ["txt", "text"] },
+  { mediaType: "text/markdown", family: "text", label: "Markdown", extensions: ["md", "markdown"] },
+  { mediaType: "text/html", family: "text", label: "HTML", extensions: ["html", "htm", "xhtml"] },
   {
     mediaType: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    family: "zip",
     label: "Word (DOCX)",
     extensions: ["docx"],
   },
-  { mediaType: "application/cda+xml", label: "C-CDA", extensions: ["xml", "ccda", "cda"] },
-  { mediaType: "application/xml", label: "XML", extensions: ["xml"] },
-  { mediaType: "application/hl7-v2", label: "HL7 v2", extensions: ["hl7", "er7"] },
-  { mediaType: "application/fhir+json", label: "FHIR (JSON)", extensions: ["json", "fhir"] },
-  { mediaType: "image/png", label: "PNG image", extensions: ["png"] },
-  { mediaType: "image/jpeg", label: "JPEG image", extensions: ["jpg", "jpeg"] },
-  { mediaType: "image/tiff", label: "TIFF image", extensions: ["tif", "tiff"] },
+  { mediaType: "application/cda+xml", family: "xml", label: "C-CDA", extensions: ["xml", "ccda", "cda"] },
+  { mediaType: "application/xml", family: "xml", label: "XML", extensions: ["xml"] },
+  { mediaType: "application/hl7-v2", family: "text", label: "HL7 v2", extensions: ["hl7", "er7"] },
+  { mediaType: "application/fhir+json", family: "json", label: "FHIR (JSON)", extensions: ["json", "fhir"] },
+  { mediaType: "image/png", family: "image", label: "PNG image", extensions: ["png"] },
+  { mediaType: "image/jpeg", family: "image", label: "JPEG image", extensions: ["jpg", "jpeg"] },
+  { mediaType: "image/tiff", family: "tiff", label: "TIFF image", extensions: ["tif", "tiff"] },
 ];
 
-const supported = new Set(supportedTypes.map((type) => type.mediaType));
+/** What `sniff` calls a container whose kind only its directory tells, which may be beyond the head. */
+const undecided: Partial<Record<Family, string>> = { zip: "application/zip", cfb: "application/x-cfb" };
 
-/** Whether files of this media type, as `sniff` names it, are taken in. */
+const accepted = new Set(
+  supportedTypes.flatMap(({ mediaType, family }) => [mediaType, undecided[family] ?? mediaType]),
+);
+
+/** Whether files of this media type, as `sniff` names it, are taken in; a container may still turn out to be none of the kinds. */
 export function isSupported(mediaType: string): boolean {
-  return supported.has(mediaType);
+  return accepted.has(mediaType);
 }

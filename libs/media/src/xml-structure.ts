@@ -31,3 +31,20 @@ export function xmlWithoutPrologue(head: string): string | undefined {
 function isCutOff(rest: string): boolean {
   return /^<(!--|!\[CDATA\[|\?)/.test(rest) || !rest.includes(">");
 }
+
+export interface XmlRoot {
+  /** Without its prefix. */
+  name: string;
+  namespace: string | null;
+}
+
+/** The root element that the beginning of a file shows, behind its prologue. */
+export function xmlRoot(head: string): XmlRoot | undefined {
+  const prologue = /^(\s|<\?[\s\S]*?\?>|<!--[\s\S]*?-->|<!DOCTYPE[^[>]*(\[[\s\S]*?\]\s*)?>)*/i;
+  const match = /^<(?:([\w.-]+):)?([\w.-]+)([^>]*)/.exec(head.replace(prologue, ""));
+  if (!match) return undefined;
+  const [, prefix, name = "", attributes = ""] = match;
+  const declared = /(?:^|\s)xmlns(?::([\w.-]+))?\s*=\s*(?:"([^"]*)"|'([^']*)')/g;
+  const own = [...attributes.matchAll(declared)].find((each) => each[1] === prefix);
+  return { name, namespace: own?.[2] ?? own?.[3] ?? null };
+}

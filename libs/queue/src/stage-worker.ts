@@ -53,9 +53,9 @@ export interface WorkLedger<T extends StartedWork> {
   handBack(jobs: HeldWork[], worker: string, delayMs: number, waitingFor?: string): Promise<number>;
 }
 
-/** How a handler's work ended: sealed (with the next stage's job), or overtaken by a newer generation. */
+/** How a handler's work ended: sealed (with the next stage's job), moved to another queue of the stage, or overtaken by a newer generation. */
 export interface HandlerResult {
-  outcome: "sealed" | "stale" | "incomplete" | "model_inactive";
+  outcome: "sealed" | "moved" | "stale" | "incomplete" | "model_inactive";
   job?: QueuedJob;
 }
 
@@ -93,6 +93,7 @@ type Abort = "timeout" | "lost" | "stopping";
  * One stage's consumer, the place where leases, timeouts, metrics, logs and the classification of failures are.
  *
  *   taken ─begin─▶ started ─handler─▶ sealed ─▶ next stage's job
+ *     │              ├─ moved        to another queue of the same stage, by way of the backlog
  *     │              ├─ failed       attempts and backoff are counted in Postgres; the dispatcher brings it back
  *     │              ├─ outage       handed back with a delay, costs no attempt
  *     │              ├─ stopping     handed back at once
@@ -155,7 +156,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     }
     if (begun.outcome === "busy") return later(job, token, (begun as { retryAfterMs: number }).retryAfterMs);
     if (begun.outcome !== "started") {
-      metrics.jobs.inc({ stage, outcome: begun.outcome });
+      metrics.jobs.inc({ stage, queue, outcome: begun.outcome });
       logger.debug("job.dropped", { ...ids, outcome: begun.outcome });
       return;
     }
@@ -177,7 +178,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     });
     running.set(task.ingestionId, { work: task, abort });
     if (destroying !== undefined) abort.abort("stopping" satisfies Abort);
-    metrics.queueWait.observe({ stage }, task.queuedMs / 1_000);
+    metrics.queueWait.observe({ stage, queue }, task.queuedMs / 1_000);
     try {
       const result = await options.handler(task, abort.signal);
       if (result.outcome === "incomplete")
@@ -185,7 +186,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
           cause: Object.assign(new Error("parts are missing"), { code: "INCOMPLETE" }),
         });
       if (result.outcome === "model_inactive") throw new SluiceError("embedding_model_inactive");
-      metrics.jobs.inc({ stage, outcome: result.outcome });
+      metrics.jobs.inc({ stage, queue, outcome: result.outcome });
       logger.info("job.done", { ...fields(), outcome: result.outcome });
       return result.job;
     } catch (error) {
@@ -195,7 +196,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     } finally {
       clearTimeout(timer);
       running.delete(task.ingestionId);
-      metrics.jobDuration.observe({ stage }, (performance.now() - began) / 1_000);
+      metrics.jobDuration.observe({ stage, queue }, (performance.now() - began) / 1_000);
     }
   }
 
@@ -213,7 +214,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
           continue;
         }
         logger.warn("job.unsettled", { ...fields(), ...errorFields(failure) });
-        metrics.jobs.inc({ stage, outcome: "unsettled" });
+        metrics.jobs.inc({ stage, queue, outcome: "unsettled" });
         return;
       }
     }
@@ -221,13 +222,13 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
 
   async function settle(task: T, aborted: Abort | undefined, error: unknown, fields: LogFields): Promise<void> {
     if (aborted === "lost") {
-      metrics.jobs.inc({ stage, outcome: "lost" });
+      metrics.jobs.inc({ stage, queue, outcome: "lost" });
       logger.warn("job.lost", fields);
       return;
     }
     if (aborted === "stopping") {
       await work.handBack([task], worker, 0);
-      metrics.jobs.inc({ stage, outcome: "handed_back" });
+      metrics.jobs.inc({ stage, queue, outcome: "handed_back" });
       logger.info("job.handed_back", fields);
       return;
     }
@@ -235,7 +236,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     if (failure.kind === "outage") {
       const delayMs = Math.min(longestWaitMs, failure.retryAfterMs ?? 2_000 + Math.random() * 8_000);
       await work.handBack([task], worker, delayMs, failure.code);
-      metrics.jobs.inc({ stage, outcome: "waiting" });
+      metrics.jobs.inc({ stage, queue, outcome: "waiting" });
       logger.warn("job.waiting", {
         ...fields,
         code: failure.code,
@@ -251,7 +252,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
       delayMs: backoffMs(queue, task.attempt),
       durationMs: fields.durationMs ?? 0,
     });
-    metrics.jobs.inc({ stage, outcome });
+    metrics.jobs.inc({ stage, queue, outcome });
     const line = {
       ...fields,
       code: failure.code,

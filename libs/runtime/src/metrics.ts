@@ -6,9 +6,14 @@ const waitSeconds = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 
 
 /** Every metric of every service, in one place. Labels are bounded and never personal. */
 const catalog = {
-  jobs: counter("sluice_jobs_total", "Jobs by stage and how they ended.", ["stage", "outcome"]),
-  jobDuration: histogram("sluice_job_duration_seconds", "Time a job was worked on.", ["stage"], stageSeconds),
-  queueWait: histogram("sluice_queue_wait_seconds", "Time from being due to being taken up.", ["stage"], waitSeconds),
+  jobs: counter("sluice_jobs_total", "Jobs by stage, queue and how they ended.", ["stage", "queue", "outcome"]),
+  jobDuration: histogram("sluice_job_duration_seconds", "Time a job was worked on.", ["stage", "queue"], stageSeconds),
+  queueWait: histogram(
+    "sluice_queue_wait_seconds",
+    "Time from being due to being taken up.",
+    ["stage", "queue"],
+    waitSeconds,
+  ),
   queueDepth: gauge("sluice_queue_depth", "Jobs and ingestions waiting, by state.", ["stage", "state"]),
   oldestJobAge: gauge("sluice_oldest_job_age_seconds", "Age of the oldest ingestion that is due and waits.", ["stage"]),
   documents: gauge("sluice_documents", "Ingestions by status.", ["status"]),

@@ -1,11 +1,10 @@
 import {
-  Code,
   type ParsedRows,
   type ParseSummary,
   QueuedJob,
   type QueueName,
-  type Section,
-  Section as SectionSchema,
+  RecognisedPage,
+  Section,
 } from "@sluice/contracts";
 import { z } from "zod";
 import type { Rpc } from "./rpc.js";
@@ -17,7 +16,6 @@ export interface Held {
   generation: number;
 }
 
-const SectionRow = SectionSchema.extend({ code: Code.nullable() });
 const ChunkToEmbed = z.object({
   id: z.uuid(),
   ordinal: z.number().int(),
@@ -49,7 +47,7 @@ const Started = z.object({
   sectionCount: z.number().int(),
   chunkCount: z.number().int(),
   /** The first sections, for the chunker; more are to be read when they are fewer than `sectionCount`. */
-  sections: z.array(SectionRow).nullable(),
+  sections: z.array(Section).nullable(),
   /** The first chunks without a vector, for the embedder; more may follow when there are a hundred. */
   chunks: z.array(ChunkToEmbed).nullable(),
 });
@@ -177,7 +175,7 @@ export function createWork(rpc: Rpc) {
       );
     },
     /** Keeps a page that `engine` recognised until the parse is sealed, whatever becomes of this generation. */
-    putRecognised(work: Held, engine: string, page: number, result: unknown) {
+    putRecognised(work: Held, engine: string, page: number, result: RecognisedPage) {
       return rpc.call(
         "sluice_put_recognised",
         { ...held(work), p_engine: engine, p_page: page, p_result: result as never },
@@ -185,8 +183,12 @@ export function createWork(rpc: Rpc) {
       );
     },
     /** What `engine` recognised of a page before; null for nothing. */
-    recognised(work: Held, engine: string, page: number): Promise<unknown> {
-      return rpc.call("sluice_recognised", { ...held(work), p_engine: engine, p_page: page }, z.unknown());
+    recognised(work: Held, engine: string, page: number): Promise<RecognisedPage | null> {
+      return rpc.call(
+        "sluice_recognised",
+        { ...held(work), p_engine: engine, p_page: page },
+        RecognisedPage.nullable(),
+      );
     },
     sealParse(
       work: Held,
@@ -206,15 +208,7 @@ export function createWork(rpc: Rpc) {
           ...held(work),
           p_worker: worker,
           p_parts: seal.parts,
-          p_summary: {
-            ...seal.summary,
-            header: {
-              ...seal.summary.header,
-              patients: seal.summary.header.patient ? [seal.summary.header.patient] : [],
-            },
-            counts: { sections: seal.summary.sections, pages: seal.summary.pages },
-            children: seal.children,
-          } as never,
+          p_summary: { ...seal.summary, children: seal.children } as never,
           p_duration_ms: Math.round(seal.durationMs),
           p_last: (seal.last ?? null) as never,
         },
@@ -226,7 +220,7 @@ export function createWork(rpc: Rpc) {
       return rpc.call(
         "sluice_sections_to_chunk",
         { ...held(work), p_after: after, p_limit: limit, p_length: length },
-        z.array(SectionRow).nullable(),
+        z.array(Section).nullable(),
       );
     },
     putChunks(work: Held, part: number, chunks: Chunk[]) {

@@ -6,22 +6,49 @@ import { storeConfig } from "@sluice/store";
 import { z } from "zod";
 import { defaultLimits } from "./formats/format.js";
 
+/** The queues that a parser can serve. */
+export const parserQueues = ["parse", "ocr"] as const;
+export type ParserQueue = (typeof parserQueues)[number];
+
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 
 export const parserConfig = {
   store: storeConfig,
   queue: queueConfig,
   worker: workerConfig,
-  concurrency: variable(
-    "PARSER_CONCURRENCY",
-    positive(2),
-    "Documents a parser works on at once, each in an isolated process.",
+  queues: variable(
+    "PARSER_QUEUES",
+    z
+      .string()
+      .default("parse,ocr")
+      .transform((list) => [...new Set(list.split(",").map((name) => name.trim()))])
+      .pipe(z.array(z.enum(parserQueues)).min(1)),
+    "Queues that this parser serves, each with processes of its own: `parse`, and `ocr` for pages to recognise.",
   ),
-  timeoutMs: variable(
-    "PARSER_TIMEOUT_MS",
-    positive(120_000),
-    "Longest that reading a document may take; milliseconds.",
-  ),
+  parse: {
+    concurrency: variable(
+      "PARSER_CONCURRENCY",
+      positive(2),
+      "Documents a parser reads at once, each in an isolated process.",
+    ),
+    timeoutMs: variable(
+      "PARSER_TIMEOUT_MS",
+      positive(120_000),
+      "Longest that reading a document may take, without what storing takes; milliseconds.",
+    ),
+  },
+  ocr: {
+    concurrency: variable(
+      "PARSER_OCR_CONCURRENCY",
+      positive(1),
+      "Documents whose pages are recognised at once, each in an isolated process.",
+    ),
+    timeoutMs: variable(
+      "PARSER_OCR_TIMEOUT_MS",
+      positive(300_000),
+      "Longest that a document in recognition may take from one recognised page to the next; milliseconds.",
+    ),
+  },
   memoryMb: variable("PARSER_MEMORY_MB", positive(768), "Most memory that reading a document may take."),
   maxPages: variable("PARSER_MAX_PAGES", positive(defaultLimits.maxPages), "Pages a document may have."),
   maxExpandedMb: variable(

@@ -1,16 +1,17 @@
 import { join } from "node:path";
-import { type FoundChild, type Page, type Section, SluiceError } from "@sluice/contracts";
+import { type FoundChild, noRows, type ParsedRows, rowKinds, SluiceError } from "@sluice/contracts";
 import type { HandlerResult } from "@sluice/queue";
 import { errorFields, type Logger, type Metrics } from "@sluice/runtime";
 import type { Store, StoredChild, Task } from "@sluice/store";
-import { parserVersion } from "./formats/registry.js";
 import type { ParserPool } from "./isolation/parser-pool.js";
 import type { Scratch } from "./scratch.js";
 import { fetchOriginal, storeChild } from "./transfer.js";
+import { parserVersion } from "./version.js";
+import { weightOf } from "./writing/weight.js";
 
 // A part is one call to the database: small enough to be quick, large enough to be few.
 const rowsPerPart = 400;
-const lengthPerPart = 262_144;
+const weightPerPart = 393_216;
 
 /** Thrown to leave the parser when the database says that this generation is over. */
 class Stale extends Error {}
@@ -25,7 +26,15 @@ interface Deps {
   maxChildDepth: number;
 }
 
-/** An original in, sections, pages and children out: part by part as they come, then sealed. */
+function rowsIn(rows: ParsedRows): number {
+  return rowKinds.reduce((sum, kind) => sum + rows[kind].length, 0);
+}
+
+function append(rows: ParsedRows, more: ParsedRows): void {
+  for (const kind of rowKinds) (rows[kind] as unknown[]).push(...more[kind]);
+}
+
+/** An original in, rows and children out: part by part as they come, then sealed. Or on to the queue where pages are recognised. */
 export function createParseHandler(deps: Deps) {
   const { work, objects } = deps.store;
 
@@ -40,19 +49,22 @@ export function createParseHandler(deps: Deps) {
     const file = join(folder, "original");
     const children: StoredChild[] = [];
     let parts = 0;
-    let pending: { sections: Section[]; pages: Page[] } = { sections: [], pages: [] };
+    let pending = noRows();
     // One batch is held back: what is left at the end goes with the seal, so that a document of one part takes one call.
-    const put = async (sections: Section[], pages: Page[]) => {
-      const held = pending.sections.length + pending.pages.length;
-      const rows = held + sections.length + pages.length;
-      const length = [...pending.sections, ...sections].reduce((sum, section) => sum + section.text.length, 0);
-      if (held > 0 && (rows > rowsPerPart || length > lengthPerPart)) {
+    const put = async (batch: ParsedRows) => {
+      const held = rowsIn(pending);
+      const isFull = held + rowsIn(batch) > rowsPerPart || weightOf(pending) + weightOf(batch) > weightPerPart;
+      if (held > 0 && isFull) {
         if ((await work.putParsed(task, parts, pending)) === "stale") throw new Stale();
         parts += 1;
-        pending = { sections: [], pages: [] };
+        pending = noRows();
       }
-      pending.sections.push(...sections);
-      pending.pages.push(...pages);
+      append(pending, batch);
+    };
+    let turn = Promise.resolve();
+    const rows = (batch: ParsedRows) => {
+      turn = turn.then(() => put(batch));
+      return turn;
     };
     const child = async (found: FoundChild) => {
       if (task.depth >= deps.maxChildDepth) throw new SluiceError("limit_nesting");
@@ -61,15 +73,27 @@ export function createParseHandler(deps: Deps) {
     let sealing = false;
     try {
       await fetchOriginal(objects, task, file, signal);
-      const summary = await deps.pool.parse(
+      const end = await deps.pool.parse(
         { file, scratchDir: folder, declaredType: task.declaredType },
-        { sections: (batch) => put(batch, []), pages: (batch) => put([], batch), child },
+        {
+          rows,
+          child,
+          recognised: ({ engine, page }) => work.recognised(task, engine, page),
+          keepRecognised: async ({ engine, page, result }) => {
+            if ((await work.putRecognised(task, engine, page, result)) === "stale") throw new Stale();
+          },
+        },
         signal,
       );
       signal.throwIfAborted();
-      sealing = true;
       const durationMs = performance.now() - began;
-      const last = pending.sections.length + pending.pages.length === 0 ? undefined : pending;
+      if (end.outcome === "needs_recognition") {
+        await forget(children);
+        return await work.handOver(task, deps.worker, "ocr", durationMs);
+      }
+      const { summary } = end;
+      sealing = true;
+      const last = rowsIn(pending) === 0 ? undefined : pending;
       const sealed = await work.sealParse(task, deps.worker, {
         parts: last === undefined ? parts : parts + 1,
         last,
@@ -78,10 +102,12 @@ export function createParseHandler(deps: Deps) {
         durationMs,
       });
       if (sealed.outcome === "sealed")
-        deps.metrics.pagesParsed.inc({ format: summary.format }, Math.max(1, summary.pages));
+        deps.metrics.pagesParsed.inc({ format: summary.format }, Math.max(1, summary.counts.pages));
       else await forget(children);
       return sealed;
     } catch (error) {
+      if (error instanceof SluiceError && error.code === "document_corrupt")
+        deps.logger.debug("parse.refused", { ingestionId: task.ingestionId, ...errorFields(error) });
       // Once the seal was asked for it may have happened, whatever the answer: then the children are documents. The sweeper knows.
       if (!sealing) await forget(children);
       if (error instanceof Stale) return { outcome: "stale" };

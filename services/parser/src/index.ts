@@ -1,40 +1,64 @@
 import { createStageService } from "@sluice/queue";
 import type { ConfigOf, Service, ServiceTools } from "@sluice/runtime";
-import { createStore } from "@sluice/store";
-import type { parserConfig } from "./config.js";
+import { createStore, type Store } from "@sluice/store";
+import type { ParserQueue, parserConfig } from "./config.js";
 import { createParseHandler } from "./handler.js";
 import { ParserPool } from "./isolation/parser-pool.js";
-import { createScratch } from "./scratch.js";
+import { createScratch, type Scratch } from "./scratch.js";
 
 export { parserConfig } from "./config.js";
 
-/** Bytes → sections, pages and children, in isolated processes. */
-export function createParser(config: ConfigOf<typeof parserConfig>, tools: ServiceTools): Service {
+type Config = ConfigOf<typeof parserConfig>;
+
+/** Bytes → sections, pages, tables, facts and children, in isolated processes; for each of its queues apart. */
+export function createParser(config: Config, tools: ServiceTools): Service {
   const store = createStore(config.store);
   const scratch = createScratch(config.scratch);
-  const { timeoutMs, memoryMb, maxPages, maxDepth, maxChildren } = config;
+  const services = config.queues.map((queue) => createQueueService(queue, config, tools, store, scratch));
+  return {
+    async start() {
+      await scratch.start();
+      await Promise.all(services.map((service) => service.start()));
+    },
+    async destroy() {
+      await Promise.all(services.map((service) => service.destroy()));
+      await scratch.destroy();
+    },
+    async ready() {
+      const all = await Promise.all(services.map((service) => service.ready()));
+      const isReady = (name: string) => all.every((each) => each[name] !== false);
+      return Object.fromEntries(all.flatMap(Object.keys).map((name) => [name, isReady(name)]));
+    },
+    live: () => services.every((service) => service.live?.() ?? true),
+  };
+}
+
+function createQueueService(
+  queue: ParserQueue,
+  config: Config,
+  tools: ServiceTools,
+  store: Store,
+  scratch: Scratch,
+): Service {
+  const { memoryMb, maxPages, maxDepth, maxChildren, maxChildDepth } = config;
+  const { concurrency, timeoutMs } = config[queue];
   const pool = new ParserPool({
-    size: config.concurrency,
+    size: concurrency,
     timeoutMs,
     memoryMb,
     limits: { maxPages, maxDepth, maxChildren, maxExpandedBytes: config.maxExpandedMb * 1024 * 1024 },
+    recognition: queue === "ocr" ? "here" : "elsewhere",
   });
   return createStageService({
-    queue: "parse",
+    queue,
     tools,
     redis: config.queue,
     ...config.worker,
-    concurrency: config.concurrency,
+    concurrency,
     work: store.work,
     databaseReady: store.ready,
-    prepare: async () => {
-      await scratch.start();
-      await pool.start();
-    },
-    dispose: async () => {
-      await pool.destroy();
-      await scratch.destroy();
-    },
-    handler: createParseHandler({ store, pool, scratch, ...tools, maxChildDepth: config.maxChildDepth }),
+    prepare: () => pool.start(),
+    dispose: () => pool.destroy(),
+    handler: createParseHandler({ store, pool, scratch, ...tools, maxChildDepth }),
   });
 }

@@ -1,4 +1,4 @@
-import type { ParsedRows, QueueName, Section } from "@sluice/contracts";
+import { emptyHeader, noRows, type ParsedRows, type QueueName, type Section } from "@sluice/contracts";
 import type { Held, Task } from "@sluice/store";
 import type { Pipeline } from "./pipeline.js";
 
@@ -31,7 +31,7 @@ export function sectionsOf(texts: string[]): Section[] {
 
 /** Rows of nothing but these sections. */
 export function onlySections(sections: Section[]): ParsedRows {
-  return { sections, pages: [] };
+  return { ...noRows(), sections };
 }
 
 /** A parse to seal, of so many sections in so many parts. */
@@ -41,10 +41,9 @@ export function parsed(parts: number, sections: number, length = 100) {
     summary: {
       format: "text",
       mediaType: "text/plain",
-      header: { title: null, type: null, language: null, patient: null, dates: [] },
+      header: emptyHeader(),
       warnings: [],
-      sections,
-      pages: 0,
+      counts: { sections, pages: 0, tables: 0, facts: 0 },
       length,
       parserVersion: "by-hand",
     },

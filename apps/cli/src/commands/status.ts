@@ -26,7 +26,7 @@ function describeDocument(document: Document, name: string, children: Document[]
     ["revision", activeRevision === revision ? String(revision) : `${revision}, ${seen}`],
     [
       "holds",
-      `${counts.pages} pages, ${counts.sections} sections, ${counts.chunks} chunks, ${counts.children} children`,
+      `${counts.pages} pages, ${counts.sections} sections, ${counts.tables} tables, ${counts.facts} facts, ${counts.chunks} chunks, ${counts.children} children`,
     ],
   ];
   if (document.waitingFor !== null) {
@@ -34,8 +34,10 @@ function describeDocument(document: Document, name: string, children: Document[]
     rows.push(["waits for", `${document.waitingFor}: ${title} ${advice}`]);
   }
   if (error !== null) rows.push(["error", `${error.code}: ${error.title} ${error.advice}`]);
-  for (const { code, page } of document.warnings)
-    rows.push(["warning", page === undefined ? code : `${code} on page ${page}`]);
+  for (const { code, page, count } of document.warnings) {
+    const where = page === undefined ? "" : ` on page ${page}`;
+    rows.push(["warning", count === undefined ? `${code}${where}` : `${code} on ${count} pages in all`]);
+  }
   const lines = [name, ...rows.map(([label, value]) => `  ${label.padEnd(9)}  ${value}`)];
   if (children.length > 0)
     lines.push(

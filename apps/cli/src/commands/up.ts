@@ -24,6 +24,7 @@ export function stackFromEnvironment(options: Pick<StackOptions, "home" | "log">
     port: port === undefined || port === "" ? undefined : Number(port),
     workers: {
       parsers: count("SLUICE_PARSERS"),
+      recognisers: count("SLUICE_RECOGNISERS"),
       chunkers: count("SLUICE_CHUNKERS"),
       embedders: count("SLUICE_EMBEDDERS"),
     },

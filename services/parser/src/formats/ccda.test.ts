@@ -13,16 +13,18 @@ describe("C-CDA", () => {
       <administrativeGenderCode code="F"/><birthTime value="19500102030405"/></patient></patientRole></recordTarget>
       <documentationOf><serviceEvent><effectiveTime><low value="20240131"/></effectiveTime></serviceEvent></documentationOf>`;
     const { summary } = await parseBytes(document(structured(section("<text>x</text>")), header));
-    expect(summary.header).toEqual({
+    expect(summary.header).toMatchObject({
       title: null,
       type: { system: "http://loinc.org", code: "34133-9" },
       language: null,
-      patient: {
-        identifiers: [{ authority: "urn:oid:1.2.3", value: "77" }],
-        names: ["Ann Lee"],
-        birthDate: "1950-01-02",
-        sex: "female",
-      },
+      patients: [
+        {
+          identifiers: [{ authority: "urn:oid:1.2.3", value: "77" }],
+          names: ["Ann Lee"],
+          birthDate: "1950-01-02",
+          sex: "female",
+        },
+      ],
       dates: [
         { kind: "authored", value: "2025-03", precision: "month", origin: "ClinicalDocument.effectiveTime" },
         { kind: "service", value: "2024-01-31", precision: "day", origin: "serviceEvent.effectiveTime" },
@@ -42,6 +44,16 @@ describe("C-CDA", () => {
       [2, "8716-3", "Vitals\nHeart rate, 72 /min"],
     ]);
     expect(summary.warnings).toEqual([{ code: "narrative_missing" }]);
+  });
+
+  test("a narrative's tables keep their cells", async () => {
+    const table =
+      "<table><caption>Doses</caption><thead><tr><th>Drug</th><th>Dose</th></tr></thead><tbody><tr><td>Metformin</td><td>500 mg</td></tr></tbody></table>";
+    const { text, tables } = await parseBytes(
+      document(structured(section(`<title>Medications</title><text>As of today: ${table}</text>`))),
+    );
+    expect(text).toBe("Medications\nAs of today:\n\nDoses\nDrug | Dose\nMetformin | 500 mg");
+    expect(tables).toMatchObject([{ title: "Doses", headerRows: 1, rows: [{}, { cells: ["Metformin", "500 mg"] }] }]);
   });
 
   test("an unstructured body is a child, a linked one is reported", async () => {

@@ -29,7 +29,11 @@ describe("Word", () => {
   test("tables are a line a row, lists have marks, tabs stay", async () => {
     const cell = (text: string) => `<w:tc>${p(text)}</w:tc>`;
     const body = `<w:tbl><w:tr>${cell("Na")}${cell("140")}</w:tr></w:tbl>${p("one", "<w:numPr/>")}<w:p><w:r><w:t>a</w:t><w:tab/><w:t>b</w:t></w:r></w:p>`;
-    expect((await parseBytes(await word(body))).text).toBe("Na | 140\n\n- one\na\tb");
+    const { text, tables } = await parseBytes(await word(body));
+    expect(text).toBe("Na | 140\n\n- one\na\tb");
+    expect(tables.map(({ headerRows, rows }) => [headerRows, ...rows.map((row) => row.cells)])).toEqual([
+      [0, ["Na", "140"]],
+    ]);
   });
 
   test("page headers, footnotes and text boxes are read; deleted text and field codes are not", async () => {
@@ -73,6 +77,7 @@ describe("Word", () => {
     const exotic = await word(p("text"));
     exotic[exotic.lastIndexOf("PK\x01\x02") + 10] = 14;
     await expect(parseBytes(exotic)).rejects.toMatchObject({ code: "document_type_unsupported" });
+    await expect(parseBytes(await word("", { "[trash]/x": "y" }))).rejects.toMatchObject({ code: "document_empty" });
     const locked = await word(p("text"));
     locked[locked.lastIndexOf("PK\x01\x02") + 8] = 1;
     await expect(parseBytes(locked)).rejects.toMatchObject({ code: "document_encrypted" });

@@ -4,17 +4,21 @@ import { WordReader } from "../reading/word-reader.js";
 import { headingStyles } from "../reading/word-styles.js";
 import { readXml, xmlEncoding } from "../reading/xml.js";
 import { Zip, type ZipMember } from "../reading/zip.js";
+import { blocksText, writeSection } from "../writing/blocks.js";
 import type { Format } from "./format.js";
 
 /** Word documents: page headers, body by headings, footnotes, comments, footers; embedded files as children. */
 export const docx: Format = {
   name: "docx",
-  mediaTypes: [
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "application/vnd.ms-word.document.macroenabled.12",
-    "application/zip",
-  ],
-  aliases: ["application/msword"],
+  label: "Word (DOCX)",
+  family: "zip",
+  recognise: async (probe) => ((await probe.zipMembers()).some(({ name }) => isBody(name)) ? 10 : null),
+  keeps:
+    "Page headers, body by headings, lists, tables with their cells, text boxes, foot- and endnotes, comments, page footers; embedded files as children.",
+  codes: ["document_encrypted", "document_type_unsupported"],
+  limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
+  mediaTypes: ["application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
+  aliases: ["application/msword", "application/vnd.ms-word.document.macroenabled.12", "application/zip"],
   async parse(source, out, limits) {
     const zip = await Zip.open(source.path, limits.maxExpandedBytes);
     try {
@@ -35,14 +39,15 @@ export const docx: Format = {
         await readXml([await xml(member)], reader, limits.maxDepth);
         for (const section of reader.take()) {
           // The same header for first, even and odd pages is one header.
-          if (member !== body && seen.has(section.text)) continue;
-          seen.add(section.text);
-          await out.section(section);
+          const text = blocksText(section.blocks);
+          if (member !== body && seen.has(text)) continue;
+          seen.add(text);
+          await writeSection(out, section);
         }
       }
       for (const member of zip.members.filter(isEmbedded)) {
         const fileName = member.name.slice(member.name.lastIndexOf("/") + 1);
-        await out.child({ path: member.name, fileName, declaredType: null, bytes: await zip.read(member) });
+        await out.child({ path: member.name, fileName, declaredType: null, bytes: zip.stream(member) });
       }
     } finally {
       zip.close();
@@ -51,11 +56,15 @@ export const docx: Format = {
 };
 
 function mainPart(zip: Zip): ZipMember {
-  const main = zip.find("word/document.xml") ?? zip.members.find(({ name }) => /^word\/document\d*\.xml$/.test(name));
+  const main = zip.find("word/document.xml") ?? zip.members.find(({ name }) => isBody(name));
   if (main) return main;
   throw new SluiceError(
     zip.members.some((member) => member.encrypted) ? "document_encrypted" : "document_type_unsupported",
   );
+}
+
+function isBody(name: string): boolean {
+  return /^word\/document\d*\.xml$/.test(name);
 }
 
 /** Parts of these kinds, in the order of their numbers. */

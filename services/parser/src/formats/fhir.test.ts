@@ -85,23 +85,25 @@ describe("FHIR", () => {
       resourceType: "Bundle",
       entry: [{ resource: patient }, { resource: reference }],
     });
-    expect(summary.header.patient).toEqual({
-      identifiers: [{ authority: "urn:oid:1.2", value: "7" }],
-      names: ["Ann Lee"],
-      birthDate: "1950",
-      sex: "female",
-    });
+    expect(summary.header.patients).toEqual([
+      {
+        identifiers: [{ authority: "urn:oid:1.2", value: "7" }],
+        names: ["Ann Lee"],
+        birthDate: "1950",
+        sex: "female",
+      },
+    ]);
     expect(children).toMatchObject([
       { path: "entry[1].content[0].attachment.data", fileName: "a.txt", bytes: Buffer.from("See me") },
     ]);
     expect(summary.warnings).toEqual([{ code: "attachment_not_available" }]);
   });
 
-  test("a bundle of several patients names none", async () => {
+  test("a bundle of several patients names them all, as a conflict", async () => {
     const entry = ["Ann", "Bob"].map((text) => ({ resource: { resourceType: "Patient", name: [{ text }] } }));
     const { summary } = await parse({ resourceType: "Bundle", entry });
-    expect(summary.header.patient).toBeNull();
-    expect(summary.warnings).toEqual([{ code: "patients_several" }]);
+    expect(summary.header.patients.map(({ names }) => names)).toEqual([["Ann"], ["Bob"]]);
+    expect(summary.warnings).toEqual([{ code: "identity_conflict" }]);
   });
 
   test("a resource a line is read like a bundle", async () => {

@@ -3,12 +3,21 @@ import { fromBase64, unpacked } from "../reading/attachment.js";
 import { fileEncoding, readWhole } from "../reading/encoding.js";
 import { conceptCode, conceptText, fhirHeader } from "../reading/fhir-header.js";
 import { isObject, type Json, type JsonObject, list, objects, readableLines, str } from "../reading/fhir-readable.js";
+import { type Block, below, blocksText, writeBlocks } from "../writing/blocks.js";
+import { writeHeader } from "../writing/statements.js";
 import type { Format, Limits, Output } from "./format.js";
-import { htmlToText } from "./html.js";
+import { htmlBlocks } from "./html.js";
 
 /** Resources, Bundles and lines of resources: a section a resource, its narrative or else its coded content in words. */
 export const fhir: Format = {
   name: "fhir",
+  label: "FHIR (JSON)",
+  family: "json",
+  recognise: ({ mediaType }) => (mediaType === "application/fhir+json" ? 10 : null),
+  keeps:
+    "A section a resource: its narrative, and of its coded content what that does not say; sections of compositions; attachments as children.",
+  codes: ["document_type_unsupported", "limit_nesting"],
+  limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/fhir+json"],
   aliases: [
     "application/json",
@@ -22,8 +31,7 @@ export const fhir: Format = {
     const found = json.flatMap(({ resource, path }) => unfold(resource, path, 0, limits));
     if (found.length === 0) throw new SluiceError("document_type_unsupported");
     const resources = found.map(({ resource }) => resource);
-    out.header(fhirHeader(resources));
-    if (resources.filter((resource) => resource.resourceType === "Patient").length > 1) out.warn("patients_several");
+    writeHeader(out, fhirHeader(resources));
     for (const { resource, path } of found) {
       await section(resource, out, limits);
       await attachments(resource, path, out, limits, 0);
@@ -74,9 +82,15 @@ async function section(resource: JsonObject, out: Output, limits: Limits): Promi
   const title = str(resource.title) ?? conceptText(resource.code) ?? conceptText(resource.type);
   // A composition's sections come after it, each by itself.
   const own = type === "Composition" ? { ...resource, section: [] } : resource;
-  const text = complete(narrative(resource), readableLines(own, limits.maxDepth));
+  const blocks = narrative(resource);
+  const missing = unsaid(blocksText(blocks), readableLines(own, limits.maxDepth));
   const code = conceptCode(resource.code) ?? conceptCode(resource.type);
-  if (text) await out.section({ title: title ? `${type}: ${title}` : type, code, text: `${title ?? type}\n${text}` });
+  if (blocks.length > 0 || missing) {
+    await out.begin({ title: title ? `${type}: ${title}` : type, code });
+    await out.text(title ?? type);
+    await writeBlocks(out, below(blocks));
+    await out.text(missing);
+  }
   if (type === "Composition") await compositionSections(resource, 2, out, limits);
 }
 
@@ -84,30 +98,26 @@ async function compositionSections(parent: JsonObject, level: number, out: Outpu
   if (level > limits.maxDepth) throw new SluiceError("limit_nesting");
   for (const part of objects(parent.section)) {
     const title = str(part.title) ?? conceptText(part.code);
-    const text = narrative(part);
-    const code = conceptCode(part.code);
-    if (text) await out.section({ level, title, code, text: [title, text].filter(Boolean).join("\n") });
+    const blocks = narrative(part);
+    if (blocks.length > 0) {
+      await out.begin({ level, title, code: conceptCode(part.code) });
+      if (title) await out.text(title);
+      await writeBlocks(out, below(blocks));
+    }
     await compositionSections(part, level + 1, out, limits);
   }
 }
 
-/** The narrative, and of the coded content what the narrative does not say. */
-function complete(text: string, lines: string[]): string {
-  const known = text.toLowerCase().replace(/\s+/g, " ");
-  const missing = lines.filter(
-    (line) =>
-      !known.includes(
-        line
-          .slice(line.indexOf(": ") + 2)
-          .toLowerCase()
-          .replace(/\s+/g, " "),
-      ),
-  );
-  return [text, missing.join("\n")].filter(Boolean).join("\n");
+/** Of the coded content what the narrative does not say. */
+function unsaid(text: string, lines: string[]): string {
+  const plain = (words: string) => words.toLowerCase().replace(/\s+/g, " ");
+  const known = plain(text);
+  return lines.filter((line) => !known.includes(plain(line.slice(line.indexOf(": ") + 2)))).join("\n");
 }
 
-function narrative(resource: JsonObject): string {
-  return isObject(resource.text) ? htmlToText(str(resource.text.div) ?? "").trim() : "";
+function narrative(resource: JsonObject): Block[] {
+  const blocks = isObject(resource.text) ? htmlBlocks(str(resource.text.div) ?? "") : [];
+  return blocksText(blocks).trim() ? blocks : [];
 }
 
 /** Attachments wherever they are: any object that has base64 `data`; resources within have paths of their own. */

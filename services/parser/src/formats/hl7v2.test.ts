@@ -10,15 +10,17 @@ describe("HL7 v2", () => {
     const { summary } = await parseBytes(message(pid, "OBX|1|ST|a^Note||well"));
     expect(summary.header).toMatchObject({
       type: { code: "ORU^R01" },
-      patient: {
-        identifiers: [
-          { authority: "urn:oid:1.2.3", value: "77" },
-          { authority: "LAB", value: "88" },
-        ],
-        names: ["Dr Ann B Lee"],
-        birthDate: "1950-01",
-        sex: "female",
-      },
+      patients: [
+        {
+          identifiers: [
+            { authority: "urn:oid:1.2.3", value: "77", type: "MR" },
+            { authority: "LAB", value: "88" },
+          ],
+          names: ["Dr Ann B Lee"],
+          birthDate: "1950-01",
+          sex: "female",
+        },
+      ],
       dates: [{ kind: "authored", value: "2025-01-02T03:04:05-05:00", precision: "second" }],
     });
   });

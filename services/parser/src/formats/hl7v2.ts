@@ -15,11 +15,19 @@ import {
   type Segment,
 } from "../reading/hl7-message.js";
 import { isProse, observation } from "../reading/hl7-observation.js";
+import { writeHeader } from "../writing/statements.js";
 import type { Format, Limits, Output } from "./format.js";
 
 /** Any message: a section an order with its results and notes, the other segments as lines. Batches are containers. */
 export const hl7v2: Format = {
   name: "hl7v2",
+  label: "HL7 v2",
+  family: "text",
+  recognise: ({ mediaType }) => (mediaType === "application/hl7-v2" ? 10 : null),
+  keeps:
+    "The header (patient, type, dates), a section an order with its results and notes, other segments as lines; encapsulated documents, and the messages of a batch, as children.",
+  codes: [],
+  limits: ["maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/hl7-v2"],
   aliases: [
     "x-application/hl7-v2+er7",
@@ -63,7 +71,7 @@ interface Group {
 }
 
 async function message(parsed: Message, out: Output, limits: Limits): Promise<void> {
-  out.header(hl7Header(parsed));
+  writeHeader(out, hl7Header(parsed));
   let group: Group = { title: null, code: null, lines: [] };
   let running = "";
   for (const [index, segment] of parsed.segments.entries()) {

@@ -43,6 +43,48 @@ describe("HTML", () => {
     expect(htmlToText(source)).toBe(text);
   });
 
+  test("tables keep their cells, headings and title; what is laid out in a table is text", async () => {
+    const page = `<h1>Labs</h1><p>Before
+      <table><caption>Chemistry</caption><thead><tr><td>Test<td>Value</thead><tr><th>Na<td>140<br>mmol<tr><td>K<td>4.1</table>
+      <table><tr><td>A letter <table><tr><td>x<td>y</table></table>
+      <table><tr><th>one<th>two<tr><td><td>lone</table>after`;
+    const { tables, text } = await parseBytes(`<html>${page}`);
+    expect(text).toBe(
+      "Labs\n\nBefore\n\nChemistry\nTest | Value\nNa | 140; mmol\nK | 4.1\n\nA letter\n\nx | y\n\none | two\nlone\n\nafter",
+    );
+    expect(
+      tables.map(({ title, headerRows, section, rows }) => [title, headerRows, section, rows.map((row) => row.cells)]),
+    ).toEqual([
+      [
+        "Chemistry",
+        1,
+        0,
+        [
+          ["Test", "Value"],
+          ["Na", "140\nmmol"],
+          ["K", "4.1"],
+        ],
+      ],
+      [
+        null,
+        1,
+        0,
+        [
+          ["one", "two"],
+          ["", "lone"],
+        ],
+      ],
+    ]);
+  });
+
+  test("a table without end is read whole, each part with its headings", async () => {
+    const rows = Array.from({ length: 12_000 }, (_, index) => `<tr><td>row ${index}<td>${"cell ".repeat(8)}</tr>`);
+    const { tables } = await parseBytes(`<html><table><tr><th>n<th>text</tr>${rows.join("")}</table>`);
+    const all = tables.flatMap((table) => table.rows.slice(table.headerRows).map(({ cells }) => cells[0]));
+    expect(all).toEqual(rows.map((_, index) => `row ${index}`));
+    for (const { headerRows, rows } of tables) expect([headerRows, rows[0]?.cells]).toEqual([1, ["n", "text"]]);
+  });
+
   test("without headings and very long is read whole", async () => {
     const rows = Array.from({ length: 30_000 }, (_, index) => `<p>paragraph ${index}</p>`);
     const { text } = await parseBytes(`<html>${rows.join("")}`);

@@ -3,8 +3,9 @@ import { Parser } from "htmlparser2";
 import { charsetOf } from "../reading/declared.js";
 import { fileEncoding, readSample, readText } from "../reading/encoding.js";
 import { MarkupFlow } from "../reading/markup-flow.js";
-import type { Format, SectionInput } from "./format.js";
-import { cutPoint } from "./split.js";
+import { type Block, blocksText, type FlowSection, writeSection } from "../writing/blocks.js";
+import { cutPoint } from "../writing/split.js";
+import type { Format, SectionHead } from "./format.js";
 
 /** Browsers stop at 512 open elements; beyond this a page is an attack on the reader. */
 const maxOpenElements = 10_000;
@@ -12,6 +13,15 @@ const maxOpenElements = 10_000;
 /** Headings begin sections; scripts and styles are dropped; a table is a line a row. */
 export const html: Format = {
   name: "html",
+  label: "HTML",
+  family: "text",
+  recognise: ({ mediaType, declared }) => {
+    if (mediaType === "text/html") return 10;
+    return mediaType === "text/plain" && declared === "text/html" ? 5 : null;
+  },
+  keeps: "Headings as sections, paragraphs, lists, tables with their cells, filled-in forms; no scripts, no styles.",
+  codes: ["limit_nesting"],
+  limits: ["maxExpandedBytes"],
   mediaTypes: ["text/html"],
   aliases: ["application/xhtml+xml", "text/plain", "application/xml", "text/xml"],
   async parse(source, out) {
@@ -22,9 +32,9 @@ export const html: Format = {
     const reader = new HtmlReader();
     for await (const piece of readText(source.path, encoding)) {
       reader.write(piece);
-      for (const section of reader.take()) await out.section(section);
+      for (const section of reader.take()) await writeSection(out, section);
     }
-    for (const section of reader.end()) await out.section(section);
+    for (const section of reader.end()) await writeSection(out, section);
     if (reader.title || reader.language) {
       out.header({ title: reader.title.replace(/\s+/g, " ").trim() || null, language: reader.language });
     }
@@ -44,8 +54,9 @@ class HtmlReader {
   title = "";
   language: string | null = null;
   readonly #markup = new MarkupFlow();
-  #section: Omit<SectionInput, "text"> = {};
-  #done: SectionInput[] = [];
+  /** Null once the section was begun. */
+  #head: SectionHead | null = {};
+  #done: FlowSection[] = [];
   #inTitle = false;
   #depth = 0;
 
@@ -76,35 +87,42 @@ class HtmlReader {
     while (this.#markup.flow.length > maxSectionLength * 8) this.#cut();
   }
 
-  take(): SectionInput[] {
+  take(): FlowSection[] {
     const done = this.#done;
     this.#done = [];
     return done;
   }
 
-  end(): SectionInput[] {
+  end(): FlowSection[] {
     this.#parser.end();
     this.#finish();
     return this.take();
   }
 
   #finish(): void {
-    this.#done.push({ ...this.#section, text: this.#markup.flow.take() });
-    this.#section = {};
+    this.#done.push({ head: this.#head, blocks: this.#markup.flow.take() });
+    this.#head = {};
   }
 
   #begin(level: number): void {
-    const title = this.#markup.flow.take();
-    this.#section = { level, title: title.replace(/\s+/g, " ") };
+    const title = blocksText(this.#markup.flow.take());
+    this.#head = { level, title: title.replace(/\s+/g, " ") };
     this.#markup.flow.raw(title);
     this.#markup.flow.breakLine(2);
   }
 
+  /** Hands on what there is; of a text that may go on in the middle of a word, what is before its last break. */
   #cut(): void {
-    const text = this.#markup.flow.take();
-    const at = cutPoint(text, maxSectionLength * 7);
-    this.#done.push({ ...this.#section, text: text.slice(0, at) });
-    this.#markup.flow.raw(text.slice(at));
+    const blocks = this.#markup.flow.take();
+    const last = blocks.at(-1);
+    if (last && "text" in last) {
+      const at = last.text.length > maxSectionLength ? cutPoint(last.text, last.text.length - maxSectionLength / 2) : 0;
+      this.#markup.flow.raw(last.text.slice(at));
+      blocks.pop();
+      if (at > 0) blocks.push({ ...last, text: last.text.slice(0, at) });
+    }
+    this.#done.push({ head: this.#head, blocks });
+    this.#head = null;
   }
 }
 
@@ -112,8 +130,8 @@ function isHeading(name: string): boolean {
   return /^h[1-6]$/.test(name);
 }
 
-/** A fragment of HTML, such as a FHIR narrative, as text. */
-export function htmlToText(fragment: string): string {
+/** A fragment of HTML, such as a FHIR narrative, in blocks. */
+export function htmlBlocks(fragment: string): Block[] {
   const markup = new MarkupFlow();
   const parser = new Parser({
     onopentag: (name, attributes) => markup.open(name, attributes),
@@ -123,4 +141,9 @@ export function htmlToText(fragment: string): string {
   parser.write(fragment);
   parser.end();
   return markup.flow.take();
+}
+
+/** The same as text. */
+export function htmlToText(fragment: string): string {
+  return blocksText(htmlBlocks(fragment));
 }

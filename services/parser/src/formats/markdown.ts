@@ -5,6 +5,12 @@ import type { Format, SectionInput } from "./format.js";
 /** Headings (`# …`, or underlined) begin sections; the text stays as it was written. */
 export const markdown: Format = {
   name: "markdown",
+  label: "Markdown",
+  family: "text",
+  recognise: ({ mediaType, declared }) => (mediaType === "text/plain" && declared === "text/markdown" ? 5 : null),
+  keeps: "Headings as sections, the text as it was written.",
+  codes: [],
+  limits: ["maxExpandedBytes"],
   mediaTypes: ["text/markdown"],
   aliases: ["text/x-markdown", "text/plain"],
   async parse(source, out) {

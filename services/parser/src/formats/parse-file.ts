@@ -1,8 +1,11 @@
 import { open } from "node:fs/promises";
 import { type ParseSummary, SluiceError } from "@sluice/contracts";
 import { sniff } from "@sluice/media";
+import type { Recognition } from "../recognition/recogniser.js";
+import { OutputWriter } from "../writing/output-writer.js";
+import { asFailure } from "./failure.js";
 import type { Format, Limits, Sink, Source } from "./format.js";
-import { OutputWriter } from "./output-writer.js";
+import { createProbe, type Probe } from "./probe.js";
 import { formats } from "./registry.js";
 
 /** Enough of a file to know what it is. */
@@ -13,40 +16,60 @@ export interface FileToParse {
   declaredType: string | null;
 }
 
-/** Reads one file, whatever it is, into the sink. Fails with a `SluiceError`, always. */
-export async function parseFile(job: FileToParse, sink: Sink, limits: Limits): Promise<ParseSummary> {
-  const { source, format } = await identify(job);
-  const out = new OutputWriter(sink, limits);
-  if (contradicts(format, job.declaredType)) out.warn("declared_type_wrong");
+/** Reads one file, whatever it is, into the sink. Fails with a `SluiceError`, or ends with `RecognitionNeeded`. */
+export async function parseFile(
+  job: FileToParse,
+  sink: Sink,
+  limits: Limits,
+  recognition?: Recognition,
+): Promise<ParseSummary> {
+  const out = new OutputWriter(sink, limits, recognition);
   try {
+    const { source, format } = await identify(job, limits);
+    if (contradicts(format, job.declaredType)) out.warn("declared_type_wrong");
     await format.parse(source, out, limits);
+    const { children, ...totals } = await out.finish();
+    if (totals.counts.sections === 0 && children === 0) throw new SluiceError("document_empty");
+    return { format: format.name, mediaType: source.mediaType, ...totals };
   } catch (error) {
     throw asFailure(error);
   }
-  const { children, ...totals } = await out.finish();
-  if (totals.sections === 0 && children === 0) throw new SluiceError("document_empty");
-  return { format: format.name, mediaType: source.mediaType, ...totals };
 }
 
-async function identify(job: FileToParse): Promise<{ source: Source; format: Format }> {
-  const handle = await open(job.file);
+async function identify(job: FileToParse, limits: Limits): Promise<{ source: Source; format: Format }> {
+  const { head, size } = await readHead(job.file);
+  if (size === 0) throw new SluiceError("document_empty");
+  const judged = sniff(head);
+  if (!judged) throw new SluiceError("document_type_unsupported");
+  const format = await recognise(createProbe(job.file, head, judged, bareType(job.declaredType), limits));
+  const mediaType = format.mediaTypes.find((each) => each === judged.mediaType) ?? format.mediaTypes[0] ?? "";
+  return { source: { path: job.file, size, mediaType, declaredType: job.declaredType }, format };
+}
+
+/** The format of the family that is surest. */
+async function recognise(probe: Probe): Promise<Format> {
+  let best: { format: Format; score: number } | undefined;
+  for (const format of formats.filter(({ family }) => family === probe.family)) {
+    const score = await format.recognise(probe);
+    if (score !== null && score > (best?.score ?? 0)) best = { format, score };
+  }
+  if (!best) throw new SluiceError((await isLocked(probe)) ? "document_encrypted" : "document_type_unsupported");
+  return best.format;
+}
+
+async function isLocked(probe: Probe): Promise<boolean> {
+  return probe.family === "zip" && (await probe.zipMembers()).some(({ encrypted }) => encrypted);
+}
+
+async function readHead(file: string): Promise<{ head: Uint8Array; size: number }> {
+  const handle = await open(file);
   try {
     const { size } = await handle.stat();
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(headLength, size)), 0, undefined, 0);
-    if (size === 0) throw new SluiceError("document_empty");
-    const found = sniff(buffer.subarray(0, bytesRead))?.mediaType;
-    const mediaType = found && refine(found, bareType(job.declaredType));
-    const format = formats.find((candidate) => mediaType && candidate.mediaTypes.includes(mediaType));
-    if (!mediaType || !format) throw new SluiceError("document_type_unsupported");
-    return { source: { path: job.file, size, mediaType, declaredType: job.declaredType }, format };
+    return { head: buffer.subarray(0, bytesRead), size };
   } finally {
     await handle.close();
   }
-}
-
-/** Text that is declared as Markdown or as (a fragment of) HTML is taken at its word: content can't contradict it. */
-function refine(found: string, declared: string | null): string {
-  return found === "text/plain" && (declared === "text/markdown" || declared === "text/html") ? declared : found;
 }
 
 function bareType(declared: string | null): string | null {
@@ -57,19 +80,4 @@ function contradicts(format: Format, declaredType: string | null): boolean {
   const declared = bareType(declaredType);
   if (!declared || declared === "application/octet-stream") return false;
   return ![...format.mediaTypes, ...(format.aliases ?? [])].includes(declared);
-}
-
-/** Nothing of the file may be in an error, so what a library says is dropped and only its meaning kept. */
-function asFailure(error: unknown): SluiceError {
-  if (error instanceof SluiceError) return error;
-  const { name, message = "", code } = error as Partial<NodeJS.ErrnoException>;
-  if (name === "RangeError") {
-    if (/call stack/i.test(message)) return new SluiceError("limit_nesting");
-    if (/allocation|buffer length/i.test(message)) return new SluiceError("limit_memory");
-    if (/string length/i.test(message)) return new SluiceError("limit_expanded_size");
-  }
-  if (code === "ERR_STRING_TOO_LONG" || code === "ERR_BUFFER_TOO_LARGE") return new SluiceError("limit_expanded_size");
-  // The disk's trouble is not the document's.
-  if (code && /^E[A-Z]+$/.test(code)) return new SluiceError("internal_error", { cause: error });
-  return new SluiceError("document_corrupt", { cause: error });
 }

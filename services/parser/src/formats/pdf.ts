@@ -1,18 +1,27 @@
 import { SluiceError } from "@sluice/contracts";
 import { PdfDocument } from "../reading/pdf-document.js";
-import type { Format, Limits, Output } from "./format.js";
+import { writeRecognised } from "../recognition/write-page.js";
+import type { Format, Output } from "./format.js";
 
 /** The text layer, a section a page; pages that are pictures are marked, and a document of only such pages waits for OCR. */
 export const pdf: Format = {
   name: "pdf",
+  label: "PDF",
+  family: "pdf",
+  recognise: () => 10,
+  keeps:
+    "Each page's text in reading order, filled-in form fields, remarks; embedded files as children. Pages that are pictures go to recognition.",
+  codes: ["document_encrypted", "ocr_required"],
+  limits: ["maxPages", "maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/pdf"],
   aliases: ["application/x-pdf", "application/acrobat"],
   async parse(source, out, limits) {
     const document = await PdfDocument.open(source.path);
     try {
       if (document.pages > limits.maxPages) throw new SluiceError("limit_pages");
+      out.pages(document.pages);
       out.header({ title: await document.title() });
-      await pages(document, out, limits);
+      await pages(document, out);
       const attachments = await document.attachments();
       for (const [index, { name, bytes }] of attachments.entries()) {
         await out.child({ path: `attachment[${index}]`, fileName: name, declaredType: null, bytes });
@@ -24,17 +33,23 @@ export const pdf: Format = {
 };
 
 /** One page at a time: its text is handed on before the next is read. */
-async function pages(document: PdfDocument, out: Output, limits: Limits): Promise<void> {
-  const count = { text: 0, image: 0, blank: 0, unreadable: 0 };
-  for (let number = 1; number <= Math.min(document.pages, limits.maxPages); number += 1) {
+async function pages(document: PdfDocument, out: Output): Promise<void> {
+  const count = { text: 0, ocr: 0, image: 0, blank: 0, unreadable: 0 };
+  for (let number = 1; number <= document.pages; number += 1) {
     const page = await readPage(document, number);
-    count[page.kind] += 1;
+    const recognised =
+      page.kind === "image" ? await out.recognise({ number, image: () => document.picture(number) }) : null;
+    count[recognised ? "ocr" : page.kind] += 1;
+    if (recognised) {
+      await writeRecognised(out, recognised);
+      continue;
+    }
     if (page.kind === "image") out.warn("page_needs_ocr", number);
     if (page.kind === "unreadable") out.warn("page_unreadable", number);
     await out.page(page.kind);
     if (page.kind === "text") await out.section({ text: page.text });
   }
-  if (count.text > 0) return;
+  if (count.text + count.ocr > 0) return;
   if (count.image > 0) throw new SluiceError("ocr_required");
   if (count.unreadable === 0) return;
   // Another reader may be able to draw what pdf.js can't.

@@ -8,10 +8,8 @@ import { image } from "./image.js";
 import { markdown } from "./markdown.js";
 import { pdf } from "./pdf.js";
 import { text } from "./text.js";
+import { tiff } from "./tiff.js";
 import { xml } from "./xml.js";
 
-/** Raised whenever the same file would be read differently: documents can then be reprocessed by it. */
-export const parserVersion = "2";
-
 /** Every kind of file that can be read. Adding one is a file beside this, a line here and in @sluice/media's supported types, and a test. */
-export const formats: readonly Format[] = [pdf, text, markdown, html, docx, ccda, xml, hl7v2, fhir, image];
+export const formats: readonly Format[] = [pdf, text, markdown, html, docx, ccda, xml, hl7v2, fhir, image, tiff];

@@ -1,12 +1,18 @@
 import { maxSectionLength } from "@sluice/contracts";
 import { charsetOf } from "../reading/declared.js";
 import { fileEncoding, readText } from "../reading/encoding.js";
+import { cutPoint } from "../writing/split.js";
 import type { Format } from "./format.js";
-import { cutPoint } from "./split.js";
 
 /** Notes as they are: one section, cut only by size. Piece by piece, so that a file of any length passes through. */
 export const text: Format = {
   name: "text",
+  label: "Plain text",
+  family: "text",
+  recognise: () => 1,
+  keeps: "The text as it is, lines and columns included, whatever its encoding.",
+  codes: [],
+  limits: ["maxExpandedBytes"],
   mediaTypes: ["text/plain"],
   aliases: ["text/csv", "text/x-log"],
   async parse(source, out) {

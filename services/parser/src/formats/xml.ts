@@ -6,6 +6,12 @@ import type { Format, Limits, Output } from "./format.js";
 /** XML of any other vocabulary, as an outline of names and values in the order of the document; base64 within as children. */
 export const xml: Format = {
   name: "xml",
+  label: "XML",
+  family: "xml",
+  recognise: () => 1,
+  keeps: "Elements and attributes as an outline, a line an element; base64 within as children.",
+  codes: ["limit_nesting"],
+  limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/xml"],
   aliases: ["text/xml", "text/plain", "application/fhir+xml", "application/hl7-sda+xml", "application/soap+xml"],
   async parse(source, out, limits) {

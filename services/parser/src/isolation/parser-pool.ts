@@ -1,6 +1,5 @@
-import type { ParseSummary } from "@sluice/contracts";
 import { defaultLimits, type Limits } from "../formats/format.js";
-import { ParserProcess, type ParseSink, type ProcessLimits } from "./parser-process.js";
+import { type ParseEnd, ParserProcess, type ParseSink, type ProcessLimits } from "./parser-process.js";
 
 export interface ParseJob {
   /** The file on disk. Its name says nothing about its kind. */
@@ -14,6 +13,8 @@ export interface PoolOptions extends ProcessLimits {
   /** How many files are parsed at once. */
   size: number;
   limits: Limits;
+  /** elsewhere: a page that needs recognition ends the run · here: it is recognised, where there is a recogniser */
+  recognition: "elsewhere" | "here";
   /** Documents after which a process is replaced by a fresh one. */
   maxDocuments: number;
   /** What the processes run; tests put misbehaving ones here. */
@@ -26,6 +27,7 @@ const defaults: PoolOptions = {
   memoryMb: 768,
   maxDocuments: 500,
   limits: defaultLimits,
+  recognition: "here",
   script: new URL("./worker.js", import.meta.url),
 };
 
@@ -58,12 +60,13 @@ export class ParserPool {
    * Parses one file. Fails with a `SluiceError`: the format's code, `limit_time`, `limit_memory`, or `parser_crashed`;
    * with the sink's own error when the sink fails; with the signal's reason when it is aborted.
    */
-  async parse(job: ParseJob, sink: ParseSink, signal?: AbortSignal): Promise<ParseSummary> {
+  async parse(job: ParseJob, sink: ParseSink, signal?: AbortSignal): Promise<ParseEnd> {
+    const { limits, recognition } = this.#options;
     await this.#takeTurn(signal);
     try {
       const parser = this.#idle.pop() ?? this.#spawn();
       try {
-        return await parser.parse({ ...job, limits: this.#options.limits }, sink, signal);
+        return await parser.parse({ ...job, limits, recognition }, sink, signal);
       } finally {
         await this.#giveBack(parser);
       }

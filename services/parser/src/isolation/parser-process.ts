@@ -2,26 +2,26 @@ import { type ChildProcess, fork } from "node:child_process";
 import {
   type ErrorCode,
   errorCodes,
-  type FoundChild,
-  type Page,
   type ParseSummary,
-  type Section,
   SluiceError,
+  WrittenRows,
+  WrittenSummary,
 } from "@sluice/contracts";
+import type { Trace } from "../formats/failure.js";
 import { residentMegabytes } from "./memory.js";
-import type { FromWorker, ToWorker, WorkerJob } from "./protocol.js";
+import type { FromWorker, ParentCalls, ToWorker, WorkerJob } from "./protocol.js";
+import { Stopwatch } from "./stopwatch.js";
 
-/** Where a parse's output goes, in batches; the parser waits for each call. */
-export interface ParseSink {
-  sections(batch: Section[]): Promise<void>;
-  pages(batch: Page[]): Promise<void>;
-  child(child: FoundChild): Promise<void>;
-}
+/** Where a parse's output goes, and where recognised pages are kept; the parser waits for each call. */
+export type ParseSink = ParentCalls;
+
+/** How a run ended: with everything handed on, or at a page that has to be recognised elsewhere. */
+export type ParseEnd = { outcome: "parsed"; summary: ParseSummary } | { outcome: "needs_recognition" };
 
 export interface ProcessLimits {
-  /** Wall time of one parse. */
+  /** Wall time of one parse, without what its sink takes; each recognised page gets as much again. */
   timeoutMs: number;
-  /** Resident memory of the process. */
+  /** Resident memory of the process and of those that it starts. */
   memoryMb: number;
 }
 
@@ -38,7 +38,7 @@ export class ParserProcess {
   readonly #exited: Promise<void>;
   #onMessage: (message: FromWorker) => void = () => {};
   #ended = false;
-  /** Whether the parse in hand was ended by the process itself, with a summary or a code. */
+  /** Whether the parse in hand was ended by the process itself, and its state can be trusted. */
   #answered = true;
   /** Why it was killed, where that was on purpose. */
   #verdict: ErrorCode | undefined;
@@ -51,6 +51,8 @@ export class ParserProcess {
       env: { TZ: "UTC" },
       execArgv: [`--max-old-space-size=${Math.round(limits.memoryMb * heapShare)}`],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
+      // A group of its own, so that what it starts is ended with it.
+      detached: true,
     });
     // What it prints may hold a document's text; only the heap's last word is listened for.
     let tail = "";
@@ -58,6 +60,8 @@ export class ParserProcess {
       tail = (tail + chunk.toString("latin1")).slice(-8_192);
       if (/out of memory/i.test(tail)) this.#verdict ??= "limit_memory";
     });
+    // What it started may hold its output open.
+    this.#child.once("exit", () => this.#kill());
     this.#exited = new Promise((resolve) => {
       const end = () => {
         this.#ended = true;
@@ -85,27 +89,27 @@ export class ParserProcess {
   }
 
   /** Fails with the parse's code, with the code of the limit that was passed, or with the signal's reason. */
-  async parse(job: WorkerJob, sink: ParseSink, signal?: AbortSignal): Promise<ParseSummary> {
+  async parse(job: WorkerJob, sink: ParseSink, signal?: AbortSignal): Promise<ParseEnd> {
     await this.ready;
     signal?.throwIfAborted();
     this.documents += 1;
     this.#answered = false;
-    const deadline = setTimeout(() => this.#condemn("limit_time"), this.#limits.timeoutMs);
+    const clock = new Stopwatch(this.#limits.timeoutMs, () => this.#condemn("limit_time"));
     const watch = setInterval(() => void this.#watchMemory(), memoryCheckMs);
     let abort = () => {};
     try {
-      return await new Promise<ParseSummary>((resolve, reject) => {
+      return await new Promise<ParseEnd>((resolve, reject) => {
         abort = () => {
           reject(signal?.reason);
-          this.#child.kill("SIGKILL");
+          this.#kill();
         };
         signal?.addEventListener("abort", abort);
-        this.#onMessage = (message) => this.#receive(message, sink, resolve, reject);
+        this.#onMessage = (message) => this.#receive(message, sink, clock, resolve, reject);
         void this.#exited.then(() => reject(new SluiceError(this.#verdict ?? "parser_crashed")));
         this.#send({ type: "parse", job });
       });
     } finally {
-      clearTimeout(deadline);
+      clock.destroy();
       clearInterval(watch);
       signal?.removeEventListener("abort", abort);
       this.#onMessage = () => {};
@@ -114,28 +118,38 @@ export class ParserProcess {
 
   /** Ends the process, if it has not ended. */
   async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
+    this.#kill();
     await this.#exited;
   }
 
   #receive(
     message: FromWorker,
     sink: ParseSink,
-    resolve: (summary: ParseSummary) => void,
+    clock: Stopwatch,
+    resolve: (end: ParseEnd) => void,
     reject: (error: unknown) => void,
   ): void {
-    const deliver = (delivery: Promise<void>) => {
-      delivery.then(() => this.#send({ type: "acknowledged" }), reject);
-    };
-    if (message.type === "sections") deliver(sink.sections(message.batch));
-    else if (message.type === "pages") deliver(sink.pages(message.batch));
-    else if (message.type === "child") deliver(sink.child(message.child));
-    else {
+    if (message.type === "call") {
+      clock
+        .without(() => answer(message, sink))
+        .then((value) => {
+          if (message.name === "keepRecognised") clock.restart();
+          this.#send({ type: "answer", id: message.id, value });
+        })
+        .catch(reject);
+    } else if (message.type === "done") {
+      const summary = WrittenSummary.safeParse(message.summary);
+      this.#answered = summary.success;
+      if (summary.success) resolve({ outcome: "parsed", summary: summary.data });
+      else reject(new SluiceError("parser_failed"));
+    } else if (message.type === "needs_recognition") {
       this.#answered = true;
-      if (message.type === "done") resolve(message.summary);
-      else if (message.type === "failed") {
-        reject(new SluiceError(errorCodes.find((code) => code === message.code) ?? "internal_error"));
-      }
+      resolve({ outcome: "needs_recognition" });
+    } else if (message.type === "failed") {
+      const code = errorCodes.find((each) => each === message.code) ?? "internal_error";
+      // After a fault of ours nothing is known of its state.
+      this.#answered = code !== "parser_failed" && code !== "internal_error";
+      reject(new SluiceError(code, { cause: message.trace && new ParserFault(message.trace) }));
     }
   }
 
@@ -146,10 +160,46 @@ export class ParserProcess {
 
   #condemn(code: ErrorCode): void {
     this.#verdict ??= code;
-    this.#child.kill("SIGKILL");
+    this.#kill();
+  }
+
+  /** The process and all of its group. */
+  #kill(): void {
+    if (this.#ended || this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, "SIGKILL");
+    } catch {
+      this.#child.kill("SIGKILL");
+    }
   }
 
   async #watchMemory(): Promise<void> {
     if ((await this.memoryMb()) > this.#limits.memoryMb) this.#condemn("limit_memory");
+  }
+}
+
+/** Nothing but rows as they should be gets out of the process, whatever a file did to it. */
+async function answer(call: Extract<FromWorker, { type: "call" }>, sink: ParseSink): Promise<unknown> {
+  switch (call.name) {
+    case "rows": {
+      const rows = WrittenRows.safeParse(call.value);
+      if (!rows.success) throw new SluiceError("parser_failed");
+      return sink.rows(rows.data);
+    }
+    case "child":
+      return sink.child(call.value);
+    case "recognised":
+      return sink.recognised(call.value);
+    case "keepRecognised":
+      return sink.keepRecognised(call.value);
+  }
+}
+
+/** Where in the child process a parse failed, for the log. */
+class ParserFault extends Error {
+  constructor({ name, frames }: Trace) {
+    super("in the parser");
+    this.name = name;
+    this.stack = [`${name}: ${this.message}`, ...frames.map((frame) => `    at ${frame}`)].join("\n");
   }
 }

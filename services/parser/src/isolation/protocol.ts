@@ -1,23 +1,38 @@
-import type { FoundChild, Page, ParseSummary, Section } from "@sluice/contracts";
+import type { FoundChild, ParsedRows, ParseSummary, RecognisedPage } from "@sluice/contracts";
+import type { Trace } from "../formats/failure.js";
 import type { Limits } from "../formats/format.js";
 import type { FileToParse } from "../formats/parse-file.js";
 
 /**
- * What crosses the process boundary. Nothing of a document is in a failure: only its code. Batches wait for their
- * acknowledgement, so a slow reader slows the parser down instead of filling memory.
+ * What crosses the process boundary. The child makes numbered calls, several of which may be under way, and each is answered
+ * with a value; a slow answer slows the parser down instead of filling memory. Nothing of a document is in a failure: its code,
+ * and where in the parser's own code it came from.
  */
 export interface WorkerJob extends FileToParse {
   /** Where children's bytes are put. */
   scratchDir: string;
   limits: Limits;
+  /** elsewhere: a page that needs recognition ends the run · here: it is recognised, where there is a recogniser */
+  recognition: "elsewhere" | "here";
 }
 
-export type ToWorker = { type: "parse"; job: WorkerJob } | { type: "acknowledged" };
+/** What the child may ask of its parent, and what it is answered. */
+export interface ParentCalls {
+  rows(batch: ParsedRows): Promise<void>;
+  child(child: FoundChild): Promise<void>;
+  recognised(page: { engine: string; page: number }): Promise<RecognisedPage | null>;
+  keepRecognised(page: { engine: string; page: number; result: RecognisedPage }): Promise<void>;
+}
+export type CallName = keyof ParentCalls;
+type CallMessage = {
+  [N in CallName]: { type: "call"; id: number; name: N; value: Parameters<ParentCalls[N]>[0] };
+}[CallName];
+
+export type ToWorker = { type: "parse"; job: WorkerJob } | { type: "answer"; id: number; value: unknown };
 
 export type FromWorker =
   | { type: "ready" }
-  | { type: "sections"; batch: Section[] }
-  | { type: "pages"; batch: Page[] }
-  | { type: "child"; child: FoundChild }
+  | CallMessage
   | { type: "done"; summary: ParseSummary }
-  | { type: "failed"; code: string };
+  | { type: "needs_recognition" }
+  | { type: "failed"; code: string; trace?: Trace };

@@ -1,87 +1,73 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { type FoundChild, type Page, type ParseSummary, type Section, toSluiceError } from "@sluice/contracts";
+import { type ParseSummary, toSluiceError } from "@sluice/contracts";
+import { traceOf } from "../formats/failure.js";
 import type { Limits, Sink } from "../formats/format.js";
 import type { FileToParse } from "../formats/parse-file.js";
+import { type Recogniser, type Recognition, RecognitionNeeded } from "../recognition/recogniser.js";
+import { BatchingSink } from "./batching-sink.js";
+import { Parent } from "./parent.js";
 import type { FromWorker, ToWorker, WorkerJob } from "./protocol.js";
 
-/** Bounds of one message to the parent, in UTF-16 units of text and in rows. */
-const maxBatchText = 131_072;
-const maxBatchRows = 200;
+export type Parse = (job: FileToParse, sink: Sink, limits: Limits, recognition: Recognition) => Promise<ParseSummary>;
 
-export type Parse = (job: FileToParse, sink: Sink, limits: Limits) => Promise<ParseSummary>;
-
-/** The child process's side: takes jobs one at a time until the parent is gone. */
-export function serve(parse: Parse): void {
-  let acknowledge: (() => void) | undefined;
+/** The child process's side: takes jobs one at a time until the parent is gone. `openRecogniser` is called once, when it is first needed. */
+export function serve(parse: Parse, openRecogniser?: () => Promise<Recogniser>): void {
   const send = (message: FromWorker) => process.send?.(message);
-  const deliver = async (message: FromWorker) => {
-    const acknowledged = new Promise<void>((resolve) => {
-      acknowledge = resolve;
-    });
-    send(message);
-    await acknowledged;
-  };
+  const parent = new Parent(send);
+  let recogniser: Promise<Recogniser> | undefined;
+
+  async function recognition(job: WorkerJob): Promise<Recognition> {
+    if (job.recognition === "elsewhere") return { kind: "elsewhere" };
+    if (!openRecogniser) return { kind: "none" };
+    recogniser ??= openRecogniser();
+    return {
+      kind: "here",
+      recogniser: await recogniser,
+      pages: {
+        find: (engine, page) => parent.call("recognised", { engine, page }),
+        keep: (engine, page, result) => parent.call("keepRecognised", { engine, page, result }),
+      },
+      // A parse that is given up ends with its process.
+      signal: new AbortController().signal,
+    };
+  }
+
+  async function run(job: WorkerJob): Promise<FromWorker> {
+    const sink = new BatchingSink(job.scratchDir, parent);
+    try {
+      const summary = await parse(job, sink, job.limits, await recognition(job));
+      await sink.flush();
+      return { type: "done", summary };
+    } catch (error) {
+      if (error instanceof RecognitionNeeded) return { type: "needs_recognition" };
+      const failure = toSluiceError(error);
+      return { type: "failed", code: failure.code, trace: traceOf(failure.cause) };
+    }
+  }
 
   process.on("message", async (message: ToWorker) => {
-    if (message.type === "acknowledged") return acknowledge?.();
-    const sink = new BatchingSink(message.job, deliver);
-    try {
-      const summary = await parse(message.job, sink, message.job.limits);
-      await sink.flush();
-      send({ type: "done", summary });
-    } catch (error) {
-      send({ type: "failed", code: toSluiceError(error).code });
-    }
+    if (message.type === "answer") parent.answered(message.id, message.value);
+    else send(await run(message.job));
   });
-  process.on("disconnect", () => process.exit());
+  process.on("disconnect", endGroup);
   exitWithParent();
   send({ type: "ready" });
+}
+
+/** This process leads its group: what it started goes with it. */
+function endGroup(): void {
+  try {
+    process.kill(-process.pid, "SIGKILL");
+  } finally {
+    process.exit();
+  }
 }
 
 /** A parse that never yields does not see the parent go, so a thread of its own looks for it. */
 function exitWithParent(): void {
   const watch = `
     const parent = process.ppid;
-    setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, "SIGKILL"); }, 1000);`;
+    const end = (pid) => { try { process.kill(pid, "SIGKILL"); } catch {} };
+    setInterval(() => { if (process.ppid !== parent) { end(-process.pid); end(process.pid); } }, 1000);`;
   new Worker(watch, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
-}
-
-class BatchingSink implements Sink {
-  readonly #job: WorkerJob;
-  readonly #deliver: (message: FromWorker) => Promise<void>;
-  #sections: Section[] = [];
-  #pages: Page[] = [];
-  #text = 0;
-  #children = 0;
-
-  constructor(job: WorkerJob, deliver: (message: FromWorker) => Promise<void>) {
-    this.#job = job;
-    this.#deliver = deliver;
-  }
-
-  async section(section: Section): Promise<void> {
-    this.#sections.push(section);
-    this.#text += section.text.length;
-    if (this.#text >= maxBatchText || this.#sections.length >= maxBatchRows) await this.flush();
-  }
-
-  async page(page: Page): Promise<void> {
-    this.#pages.push(page);
-    if (this.#pages.length >= maxBatchRows) await this.flush();
-  }
-
-  async child(child: Omit<FoundChild, "file">, bytes: Uint8Array): Promise<void> {
-    const file = join(this.#job.scratchDir, `child-${this.#children++}`);
-    await writeFile(file, bytes, { mode: 0o600 });
-    await this.#deliver({ type: "child", child: { ...child, file } });
-  }
-
-  async flush(): Promise<void> {
-    const [sections, pages] = [this.#sections, this.#pages];
-    [this.#sections, this.#pages, this.#text] = [[], [], 0];
-    if (sections.length > 0) await this.#deliver({ type: "sections", batch: sections });
-    if (pages.length > 0) await this.#deliver({ type: "pages", batch: pages });
-  }
 }

@@ -4,12 +4,12 @@ import { makeCode, oidUri, sexWord } from "./codes.js";
 import { documentDate, hl7Date } from "./dates.js";
 
 /** What a clinical document says of itself before its body. */
-export function cdaHeader(root: CdaNode): Header {
+export function cdaHeader(root: CdaNode): Pick<Header, "title" | "type" | "language" | "patients" | "dates"> {
   return {
     title: plain(find(root, "title")) || null,
     type: cdaCode(find(root, "code")),
     language: find(root, "languageCode")?.attributes.code ?? null,
-    patient: patient(find(root, "recordTarget", "patientRole")),
+    patients: findAll(root, "recordTarget", "patientRole").map(patient),
     dates: dates(root),
   };
 }
@@ -25,8 +25,7 @@ function plain(node: CdaNode | undefined): string {
   return node ? node.text.replace(/\s+/g, " ").trim() : "";
 }
 
-function patient(role: CdaNode | undefined): PatientIdentity | null {
-  if (!role) return null;
+function patient(role: CdaNode): PatientIdentity {
   const person = find(role, "patient");
   return {
     identifiers: findAll(role, "id").flatMap(({ attributes: { root, extension } }) =>

@@ -1,3 +1,4 @@
+import { type Block, blocksText } from "../writing/blocks.js";
 import { MarkupFlow } from "./markup-flow.js";
 import type { XmlHandler } from "./xml.js";
 
@@ -7,12 +8,14 @@ export interface CdaNode {
   attributes: Record<string, string>;
   children: CdaNode[];
   text: string;
+  /** A narrative's text and tables. */
+  blocks: Block[];
   /** Readable parts of the coded entries of a section that has no narrative, an entry a line. */
   coded: string[];
 }
 
 function newNode(name: string, attributes: Record<string, string>): CdaNode {
-  return { name, attributes, children: [], text: "", coded: [] };
+  return { name, attributes, children: [], text: "", blocks: [], coded: [] };
 }
 
 /** Builds the tree of a clinical document: all of the header, of the body only what people read. */
@@ -66,7 +69,10 @@ export class CdaTreeBuilder implements XmlHandler {
       return;
     }
     const node = this.#stack.pop();
-    if (node && this.#narrative) node.text = this.#narrative.markup.flow.take().trim();
+    if (node && this.#narrative) {
+      node.blocks = this.#narrative.markup.flow.take();
+      node.text = blocksText(node.blocks).trim();
+    }
     this.#narrative = undefined;
   }
 

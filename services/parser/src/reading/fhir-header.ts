@@ -6,13 +6,12 @@ import { humanName, isObject, type JsonObject, objects, str } from "./fhir-reada
 /** Resources that are about a document as a whole, most telling first. */
 const leading = ["Composition", "DocumentReference", "DiagnosticReport"];
 
-/** The header of a set of resources: the leading one's title, type and dates, and the one patient. */
+/** The header of a set of resources: the leading one's title, type and dates, and the patients. */
 export function fhirHeader(resources: readonly JsonObject[]): Partial<Header> {
   const lead =
     leading.map((type) => resources.find((resource) => resource.resourceType === type)).find(Boolean) ??
     (resources.length === 1 ? resources[0] : undefined);
   const patients = resources.filter((resource) => resource.resourceType === "Patient");
-  const [only] = patients;
   return {
     ...(lead && {
       title: str(lead.title) ?? str(lead.description) ?? conceptText(lead.code) ?? null,
@@ -20,7 +19,7 @@ export function fhirHeader(resources: readonly JsonObject[]): Partial<Header> {
       language: str(lead.language) ?? null,
       dates: dates(lead),
     }),
-    patient: only && patients.length === 1 ? patientIdentity(only) : null,
+    patients: patients.map(patientIdentity),
   };
 }
 

@@ -1,6 +1,12 @@
+import type { Gap } from "../formats/format.js";
+import type { Block, TableBlock } from "../writing/blocks.js";
+import { rowText } from "../writing/table-text.js";
+
 /** A run of text with its pending white space: spaces collapse, breaks add up to at most a blank line. */
 class Frame {
   length = 0;
+  /** Breaks that were asked for before the first word. */
+  lead = 0;
   readonly #parts: string[] = [];
   #breaks = 0;
   #space = false;
@@ -8,6 +14,11 @@ class Frame {
 
   get text(): string {
     return this.#parts.join("");
+  }
+
+  /** Breaks that are asked for before whatever comes next. */
+  get breaks(): number {
+    return this.#parts.length === 0 ? Math.max(this.lead, this.#breaks) : this.#breaks;
   }
 
   get endsInDigit(): boolean {
@@ -44,6 +55,7 @@ class Frame {
 
   #open(spaced: boolean): void {
     const last = this.#parts.at(-1);
+    if (last === undefined) this.lead = Math.max(this.lead, this.#breaks);
     if (this.#breaks > 0 && last !== undefined) {
       this.#parts[this.#parts.length - 1] = last.trimEnd();
       this.#push("\n".repeat(this.#breaks));
@@ -68,13 +80,26 @@ const layoutLength = 600;
 
 interface Row {
   cells: string[];
+  /** Whether it is in the table's head. */
+  isHead: boolean;
+  /** Whether all its cells are headings. */
+  allHeadings: boolean;
   /** How many frames were open when it began. */
   frame: number;
 }
 
-/** Readable text out of flowing markup: paragraphs, lines, lists, and tables with a line a row. */
+/** Headings of a table beyond these are rows like others. */
+const maxHeadings = 5;
+
+/** Readable text out of flowing markup, in blocks: paragraphs, lines and lists as text, tables as rows of cells. */
 export class FlowText {
   readonly #frames: Frame[] = [new Frame()];
+  #blocks: Block[] = [];
+  /** Length of the blocks that are done. */
+  #done = 0;
+  /** The table whose rows are coming, outside of any cell. */
+  #table: TableBlock | null = null;
+  #caption: string | null = null;
   readonly #rows: Row[] = [];
   /** For each open cell its row and place: cells that were not closed may end in any order. */
   readonly #places: { row: Row | undefined; index: number }[] = [];
@@ -88,16 +113,19 @@ export class FlowText {
     return this.#frames.length > 1;
   }
 
-  /** Length of the text outside of open cells. */
+  /** Length of what there is outside of open cells. */
   get length(): number {
-    return this.#frames[0]?.length ?? 0;
+    return this.#done + (this.#frames[0]?.length ?? 0);
   }
 
+  /** Words between the rows of a table end it: what comes after is another. */
   add(text: string): void {
+    if (this.#table && !this.inCell && /[^ \t\r\n\f]/.test(text)) this.#table = null;
     this.#frame.add(text);
   }
 
   raw(text: string): void {
+    if (text && !this.inCell) this.#table = null;
     this.#frame.raw(text);
   }
 
@@ -116,14 +144,35 @@ export class FlowText {
     this.#frame.prefix(mark);
   }
 
-  openRow(): void {
-    this.#rows.push({ cells: [], frame: this.#frames.length });
+  openRow(isHead = false): void {
+    this.#rows.push({ cells: [], isHead, allHeadings: true, frame: this.#frames.length });
   }
 
-  openCell(): void {
+  /** The row that is open belongs to the table's head. */
+  headRow(): void {
     const row = this.#rows.at(-1);
+    if (row) row.isHead = true;
+  }
+
+  openCell(isHeading = false): void {
+    const row = this.#rows.at(-1);
+    if (row) row.allHeadings &&= isHeading;
     this.#places.push({ row, index: row ? row.cells.push("") - 1 : 0 });
     this.#frames.push(new Frame());
+  }
+
+  /** What comes until `closeCaption` is the title of the table that is open. */
+  openCaption(): void {
+    this.#places.push({ row: undefined, index: 0 });
+    this.#frames.push(new Frame());
+  }
+
+  closeCaption(): void {
+    if (this.#frames.length === 1) return;
+    const text = (this.#frames.pop() as Frame).text.trim();
+    this.#places.pop();
+    if (this.inCell || this.#table) this.#block(text);
+    else this.#caption = text || null;
   }
 
   closeCell(): void {
@@ -140,30 +189,85 @@ export class FlowText {
     while (this.#frames.length > row.frame) this.closeCell();
     this.#rows.pop();
     const filled = row.cells.filter(Boolean);
-    const isLayout = filled.length === 1 || filled.some((cell) => cell.includes("\n") && cell.length > layoutLength);
     if (filled.length === 0) return;
-    if (isLayout) {
+    const isLong = filled.some((cell) => cell.includes("\n") && cell.length > layoutLength);
+    // A cell by itself is a row among rows, and elsewhere no table.
+    const isRow = filled.length > 1 || (this.#table !== null && !filled[0]?.includes("\n"));
+    if (this.inCell ? isLong || filled.length === 1 : isLong || !isRow) {
+      this.#settleCaption();
       for (const cell of filled) this.#block(cell);
-      return;
+    } else if (this.inCell) {
+      this.#block(rowText(row.cells));
+    } else {
+      this.#addRow(row);
     }
-    this.#block(
-      row.cells
-        .map((cell) => cell.replace(/\n+/g, "; "))
-        .join(" | ")
-        .trimEnd(),
-    );
+  }
+
+  closeTable(): void {
+    if (this.inCell) return;
+    this.#table = null;
+    this.#settleCaption();
+  }
+
+  /** The title of what turned out to be no table is text. */
+  #settleCaption(): void {
+    const caption = this.inCell ? null : this.#caption;
+    if (!caption) return;
+    this.#caption = null;
+    this.#block(caption);
+  }
+
+  #addRow({ cells, isHead, allHeadings }: Row): void {
+    if (!this.#table) {
+      this.#table = this.#newTable(false);
+      this.#caption = null;
+    }
+    const { rows } = this.#table;
+    const isHeading = isHead || allHeadings;
+    if (isHeading && this.#table.headerRows === rows.length && rows.length < maxHeadings && !this.#table.continues) {
+      this.#table.headerRows += 1;
+    }
+    rows.push(cells);
+    this.#done += cells.reduce((sum, cell) => sum + cell.length + 3, 0);
+    this.#frame.breakLine(1);
+  }
+
+  /** Closes the text before, and begins a table's block. */
+  #newTable(continues: boolean): TableBlock {
+    const gap = gapOf(Math.max(1, this.#frame.breaks));
+    this.#endText();
+    const table = { gap, title: this.#caption, headerRows: 0, rows: [], continues };
+    this.#blocks.push(table);
+    return table;
+  }
+
+  #endText(): void {
+    const frame = this.#frames[0] as Frame;
+    if (frame.text)
+      this.#blocks.push({ gap: gapOf(Math.max(frame.lead, this.#blocks.length > 0 ? 1 : 0)), text: frame.text });
+    this.#done += frame.length;
+    this.#frames[0] = new Frame();
   }
 
   #block(text: string): void {
-    this.#frame.breakLine(1);
-    this.#frame.raw(text);
-    this.#frame.breakLine(1);
+    this.breakLine(1);
+    this.raw(text);
+    this.breakLine(1);
   }
 
-  /** What there is so far; begins anew. Open cells stay open. */
-  take(): string {
-    const text = this.#frames[0]?.text ?? "";
-    this.#frames[0] = new Frame();
-    return text;
+  /** What there is so far; begins anew. Open cells stay open, and a table that is open goes on in the next blocks. */
+  take(): Block[] {
+    const isOpen = this.#table !== null;
+    this.#endText();
+    const blocks = this.#blocks;
+    this.#blocks = [];
+    this.#done = 0;
+    this.#table = null;
+    if (isOpen) this.#table = this.#newTable(true);
+    return blocks.filter((block) => !("rows" in block) || block.rows.length > 0);
   }
+}
+
+function gapOf(breaks: number): Gap {
+  return breaks >= 2 ? "\n\n" : breaks === 1 ? "\n" : "";
 }

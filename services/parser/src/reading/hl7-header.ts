@@ -14,7 +14,7 @@ export function hl7Header(message: Message): Partial<Header> {
     title: document?.[1] || document?.[0] || title?.[1] || title?.[0] || null,
     type: makeCode("http://terminology.hl7.org/CodeSystem/v2-0009", type?.slice(0, 2).filter(Boolean).join("^")),
     language: first("MSH", 19)?.toLowerCase() || null,
-    patient: patient(message, by("PID")),
+    patients: message.segments.filter(({ name }) => name === "PID").map((pid) => patient(message, pid)),
     dates: [
       ...documentDate("service", hl7Date(first("OBR", 7)), "OBR-7"),
       ...documentDate("service", hl7Date(first("TXA", 4)), "TXA-4"),
@@ -26,13 +26,12 @@ export function hl7Header(message: Message): Partial<Header> {
   };
 }
 
-function patient(message: Message, pid: Segment | undefined): PatientIdentity | null {
-  if (!pid) return null;
+function patient(message: Message, pid: Segment): PatientIdentity {
   // Old senders keep the identifier in PID-2.
   const ids = [...components(message, pid.fields[3]), ...(pid.fields[3] ? [] : components(message, pid.fields[2]))];
   return {
-    identifiers: ids.flatMap(([value, , , authority]) =>
-      value ? [{ authority: assigningAuthority(authority ?? ""), value }] : [],
+    identifiers: ids.flatMap(([value, , , authority, type]) =>
+      value ? [{ authority: assigningAuthority(authority ?? ""), value, ...(type ? { type } : {}) }] : [],
     ),
     names: components(message, pid.fields[5]).flatMap((name) => personName(name) || []),
     birthDate: hl7Date(components(message, pid.fields[7])[0]?.[0])?.value.slice(0, 10) ?? null,

@@ -16,6 +16,9 @@ const hidden = new Set("script style template noscript title iframe object apple
 /** Text of HTML, and of the narrative of C-CDA, whose tags mean the same. Tag names come in lower case, without prefix. */
 export class MarkupFlow {
   readonly flow = new FlowText();
+  /** Tables and lists that are open, the innermost last: both have captions. */
+  readonly #nest: ("table" | "list")[] = [];
+  #heads = 0;
   readonly #lists: { ordered: boolean; count: number }[] = [];
   #hidden = 0;
   #preformatted = 0;
@@ -25,15 +28,24 @@ export class MarkupFlow {
       if (!voidTags.has(name)) this.#hidden += 1;
       return;
     }
-    if (paragraphs.has(name)) this.flow.breakLine(this.#lists.length > 0 ? 1 : 2);
+    const isTitle = name === "caption" && this.#nest.at(-1) === "table";
+    if (isTitle) this.flow.openCaption();
+    else if (paragraphs.has(name)) this.flow.breakLine(this.#lists.length > 0 ? 1 : 2);
     else if (lines.has(name) || name === "br") this.flow.breakLine(1);
     switch (name) {
       case "pre":
         this.#preformatted += 1;
         break;
+      case "table":
+        this.#nest.push("table");
+        break;
+      case "thead":
+        this.#heads += 1;
+        break;
       case "ul":
       case "ol":
       case "list":
+        this.#nest.push("list");
         this.#lists.push({ ordered: name === "ol" || /^ordered$/i.test(attributes.listtype ?? ""), count: 0 });
         break;
       case "li":
@@ -41,11 +53,11 @@ export class MarkupFlow {
         this.flow.item(this.#mark());
         break;
       case "tr":
-        this.flow.openRow();
+        this.flow.openRow(this.#heads > 0);
         break;
       case "td":
       case "th":
-        this.flow.openCell();
+        this.flow.openCell(name === "th");
         break;
       case "sup":
         this.flow.superscript();
@@ -76,7 +88,19 @@ export class MarkupFlow {
       return;
     }
     if (name === "pre") this.#preformatted -= 1;
-    if (name === "ul" || name === "ol" || name === "list") this.#lists.pop();
+    if (name === "ul" || name === "ol" || name === "list") {
+      this.#lists.pop();
+      this.#nest.pop();
+    }
+    if (name === "table") {
+      this.flow.closeTable();
+      this.#nest.pop();
+    }
+    if (name === "thead") this.#heads -= 1;
+    if (name === "caption" && this.#nest.at(-1) === "table") {
+      this.flow.closeCaption();
+      return;
+    }
     if (name === "td" || name === "th") this.flow.closeCell();
     if (name === "tr") this.flow.closeRow();
     if (name === "del" || name === "s" || name === "strike") this.flow.add("~~");

@@ -20,6 +20,8 @@ const imageOperators = new Set<number>([
 ]);
 /** A page with this many drawn shapes and no text is writing turned into outlines, or a chart. */
 const manyShapes = 60;
+/** 200 dots an inch, what recognisers are at their best with; a PDF's unit is a 72nd of an inch. */
+const pictureScale = 200 / 72;
 /** Larger files are not opened a second time. */
 const maxCheckedBytes = 64 * 1024 * 1024;
 
@@ -84,6 +86,19 @@ export class PdfDocument {
     const strict = await this.#strict;
     if (!strict) return "blank";
     return (await operators(strict.document, number)).length < drawn.length ? "unreadable" : "blank";
+  }
+
+  /** The page drawn, as a PNG. */
+  async picture(number: number): Promise<{ bytes: Uint8Array }> {
+    const { pages } = await this.#parser.getScreenshot({
+      partial: [number],
+      scale: pictureScale,
+      imageDataUrl: false,
+      imageBuffer: true,
+    });
+    const bytes = pages[0]?.data;
+    if (!bytes?.length) throw new SluiceError("document_corrupt");
+    return { bytes };
   }
 
   /** Whether the file has pictures; a picture's dictionary is never packed. */

@@ -1,4 +1,5 @@
-import type { SectionInput } from "../formats/format.js";
+import type { SectionHead } from "../formats/format.js";
+import { blocksText, type FlowSection } from "../writing/blocks.js";
 import { FlowText } from "./flow-text.js";
 import { headingLevel } from "./word-styles.js";
 import type { XmlHandler } from "./xml.js";
@@ -10,8 +11,8 @@ const hidden = new Set(["del", "moveFrom", "delText", "instrText", "Fallback", "
 export class WordReader implements XmlHandler {
   readonly #headings: ReadonlyMap<string, number>;
   readonly #flow = new FlowText();
-  readonly #sections: SectionInput[] = [];
-  #section: Omit<SectionInput, "text"> = {};
+  readonly #sections: FlowSection[] = [];
+  #head: SectionHead = {};
   #level: number | undefined;
   #title = "";
   #hidden = 0;
@@ -44,6 +45,9 @@ export class WordReader implements XmlHandler {
         break;
       case "tr":
         this.#flow.openRow();
+        break;
+      case "tblHeader":
+        if (!/^(0|false)$/.test(attributes.val ?? "1")) this.#flow.headRow();
         break;
       case "tc":
         this.#flow.openCell();
@@ -87,12 +91,14 @@ export class WordReader implements XmlHandler {
     if (name === "t") this.#inText -= 1;
     else if (name === "tc") this.#flow.closeCell();
     else if (name === "tr") this.#flow.closeRow();
-    else if (name === "tbl") this.#flow.breakLine(2);
-    else if (name === "p") this.#endParagraph();
+    else if (name === "tbl") {
+      this.#flow.closeTable();
+      this.#flow.breakLine(2);
+    } else if (name === "p") this.#endParagraph();
   }
 
   /** The sections read since the last call. */
-  take(): SectionInput[] {
+  take(): FlowSection[] {
     this.#finish();
     return this.#sections.splice(0);
   }
@@ -108,16 +114,16 @@ export class WordReader implements XmlHandler {
 
   #endParagraph(): void {
     if (this.#level && !this.#flow.inCell && this.#title.trim()) {
-      this.#section = { level: this.#level, title: this.#title.replace(/\s+/g, " ").trim() };
+      this.#head = { level: this.#level, title: this.#title.replace(/\s+/g, " ").trim() };
     }
     this.#flow.breakLine(this.#level ? 2 : 1);
     this.#level = undefined;
   }
 
   #finish(): void {
-    const text = this.#flow.take();
-    if (text.trim()) this.#sections.push({ ...this.#section, text });
-    this.#section = {};
+    const blocks = this.#flow.take();
+    if (blocksText(blocks).trim()) this.#sections.push({ head: this.#head, blocks });
+    this.#head = {};
   }
 }
 

@@ -51,14 +51,22 @@ export class Zip {
   }
 
   /** A member's bytes, which must be those that were packed. */
-  async read({ encrypted, entry }: ZipMember): Promise<Buffer> {
+  read(member: ZipMember): Promise<Buffer> {
+    return buffer(this.stream(member));
+  }
+
+  /** The same piece by piece: the end fails when they were not. */
+  async *stream({ encrypted, entry }: ZipMember): AsyncGenerator<Buffer> {
     if (encrypted) throw new SluiceError("document_encrypted");
     if (entry.compressionMethod !== stored && entry.compressionMethod !== deflated) {
       throw new SluiceError("document_type_unsupported");
     }
-    const bytes = await buffer(this.#counted(await this.#file.openReadStreamPromise(entry)));
-    if (crc32(bytes) !== entry.crc32) throw new SluiceError("document_corrupt");
-    return bytes;
+    let checksum = 0;
+    for await (const chunk of this.#counted(await this.#file.openReadStreamPromise(entry))) {
+      checksum = crc32(chunk, checksum);
+      yield chunk;
+    }
+    if (checksum !== entry.crc32) throw new SluiceError("document_corrupt");
   }
 
   close(): void {

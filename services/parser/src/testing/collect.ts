@@ -1,17 +1,27 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "@jest/globals";
-import type { FoundChild, Page, ParseSummary, Section } from "@sluice/contracts";
-import { defaultLimits, type Limits } from "../formats/format.js";
+import { buffer } from "node:stream/consumers";
+import { afterAll, expect } from "@jest/globals";
+import {
+  type FoundChild,
+  noRows,
+  type ParsedRows,
+  type ParseSummary,
+  type RowKind,
+  rowKinds,
+  type Section,
+  WrittenRows,
+  WrittenSummary,
+} from "@sluice/contracts";
+import { defaultLimits, type Limits, type Sink } from "../formats/format.js";
 import { parseFile } from "../formats/parse-file.js";
 import type { ParserPool } from "../isolation/parser-pool.js";
+import type { Recognition } from "../recognition/recogniser.js";
 
 /** Everything a parse gave. */
-export interface Parsed {
+export interface Parsed extends ParsedRows {
   summary: ParseSummary;
-  sections: Section[];
-  pages: Page[];
   children: (Omit<FoundChild, "file"> & { bytes: Buffer })[];
   /** The display text. */
   text: string;
@@ -35,22 +45,32 @@ export async function temporaryFile(content: Uint8Array | string): Promise<{ fil
   return { file, scratchDir };
 }
 
+/** Collects what a writer gives. */
+export function collector(): { rows: ParsedRows; children: Parsed["children"]; sink: Sink } {
+  const rows = noRows();
+  const children: Parsed["children"] = [];
+  const sink: Sink = {
+    async row<K extends RowKind>(kind: K, row: ParsedRows[K][number]) {
+      (rows[kind] as unknown[]).push(row);
+    },
+    async child(child, bytes) {
+      children.push({ ...child, bytes: await buffer(bytes) });
+    },
+  };
+  return { rows, children, sink };
+}
+
 /** Parses bytes in this process. */
 export async function parseBytes(
   content: Uint8Array | string,
   declaredType: string | null = null,
   limits: Partial<Limits> = {},
+  recognition?: Recognition,
 ): Promise<Parsed> {
   const { file } = await temporaryFile(content);
-  const found: Omit<Parsed, "summary" | "text"> = { sections: [], pages: [], children: [] };
-  const sink = {
-    section: async (section: Section) => void found.sections.push(section),
-    page: async (page: Page) => void found.pages.push(page),
-    child: async (child: Omit<FoundChild, "file">, bytes: Uint8Array) =>
-      void found.children.push({ ...child, bytes: Buffer.from(bytes) }),
-  };
-  const summary = await parseFile({ file, declaredType }, sink, { ...defaultLimits, ...limits });
-  return { summary, ...found, text: displayText(found.sections) };
+  const { rows, children, sink } = collector();
+  const summary = await parseFile({ file, declaredType }, sink, { ...defaultLimits, ...limits }, recognition);
+  return checked({ summary, ...rows, children, text: displayText(rows.sections) });
 }
 
 /** Parses a file in the pool's processes. */
@@ -59,15 +79,36 @@ export async function parseInPool(
   job: { file: string; scratchDir: string; declaredType?: string | null },
   signal?: AbortSignal,
 ): Promise<Parsed> {
-  const found: Omit<Parsed, "summary" | "text"> = { sections: [], pages: [], children: [] };
+  const rows = noRows();
+  const children: Parsed["children"] = [];
   const sink = {
-    sections: async (batch: Section[]) => void found.sections.push(...batch),
-    pages: async (batch: Page[]) => void found.pages.push(...batch),
-    child: async ({ file, ...child }: FoundChild) =>
-      void found.children.push({ ...child, bytes: await readFile(file) }),
+    rows: async (batch: ParsedRows) => {
+      for (const kind of rowKinds) (rows[kind] as unknown[]).push(...batch[kind]);
+    },
+    child: async ({ file, ...child }: FoundChild) => void children.push({ ...child, bytes: await readFile(file) }),
+    recognised: async () => null,
+    keepRecognised: async () => {},
   };
-  const summary = await pool.parse({ declaredType: null, ...job }, sink, signal);
-  return { summary, ...found, text: displayText(found.sections) };
+  const end = await pool.parse({ declaredType: null, ...job }, sink, signal);
+  if (end.outcome !== "parsed") throw new Error(end.outcome);
+  return { summary: end.summary, ...rows, children, text: displayText(rows.sections) };
+}
+
+/** What must hold of everything that a parser gives. */
+function checked(parsed: Parsed): Parsed {
+  const { summary, text } = parsed;
+  WrittenSummary.parse(summary);
+  WrittenRows.parse(Object.fromEntries(rowKinds.map((kind) => [kind, parsed[kind]])));
+  expect(summary.length).toBe(text.length);
+  for (const kind of rowKinds) expect([kind, parsed[kind].length]).toEqual([kind, summary.counts[kind]]);
+  for (const { start, text: own } of parsed.sections) expect(text.slice(start, start + own.length)).toBe(own);
+  for (const { rows } of parsed.tables) {
+    for (const { cells, start, end } of rows) {
+      for (const cell of cells)
+        expect(text.slice(start, end)).toContain(cell.replace(/\s*\n\s*/g, "; ").slice(0, 1_000));
+    }
+  }
+  return parsed;
 }
 
 function displayText(sections: Section[]): string {

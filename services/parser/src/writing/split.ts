@@ -15,22 +15,20 @@ export function cutPoint(text: string, max: number): number {
   return beforeCut >= 0xd800 && beforeCut <= 0xdbff ? max - 1 : max;
 }
 
-/** The parts of a text, each at most `max` long, none empty. */
-export function* split(text: string, max: number): Generator<string> {
-  let rest = trim(text);
-  while (rest) {
+/** The parts of a text with their offsets in it: each at most `max` long, none empty, without blank lines around them. */
+export function* split(text: string, max: number): Generator<{ text: string; at: number }> {
+  const end = text.trimEnd().length;
+  let at = blankLines(text);
+  while (at < end) {
+    const rest = text.slice(at, end);
     const cut = cutPoint(rest, max);
-    const part = trim(rest.slice(0, cut));
-    if (part) yield part;
-    rest = trimStart(rest.slice(cut));
+    const part = rest.slice(0, cut).trimEnd();
+    if (part) yield { text: part, at };
+    at += cut + blankLines(rest.slice(cut));
   }
 }
 
-/** Without blank lines before; the first line keeps its indentation, which may align a table. */
-function trimStart(text: string): string {
-  return text.replace(/^\s*\n/, "");
-}
-
-function trim(text: string): string {
-  return trimStart(text.trimEnd());
+/** The length of the blank lines that a text begins with; the first line keeps its indentation, which may align a table. */
+function blankLines(text: string): number {
+  return /^\s*\n/.exec(text)?.[0].length ?? 0;
 }
