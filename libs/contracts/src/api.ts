@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { QueueName } from "./jobs.js";
-import { Code, Header, Page, ParseWarning, Section } from "./parsed.js";
+import { Code, Fact, Header, Page, ParseWarning, Section, Table } from "./parsed.js";
 import { Stage, Status } from "./status.js";
 
 /** The HTTP API's resources and bodies. Bodies are strict: an unknown field is an error that names it. */
@@ -19,6 +19,9 @@ export const Problem = z.object({
 export type Problem = z.infer<typeof Problem>;
 
 const time = z.string().describe("ISO 8601");
+
+export const Standing = z.enum(["current", "appended", "replaced", "corrected", "withdrawn", "cancelled"]);
+export type Standing = z.infer<typeof Standing>;
 
 export const Document = z.object({
   id: z.uuid(),
@@ -43,6 +46,8 @@ export const Document = z.object({
   waitingFor: z.string().nullable().describe("Code of what it waits for, when it is not its turn that it waits for"),
   attempts: z.number().int(),
   activeRevision: z.number().int().nullable().describe("The revision that readers and search see"),
+  standing: Standing.describe("What other documents have made of it; search shows current and appended ones"),
+  standingBy: z.uuid().nullable().describe("The document that made it so; null where it says so itself"),
   error: z.object({ code: z.string(), title: z.string(), advice: z.string(), stage: Stage.nullable() }).nullable(),
   // Not strict, unlike what a parser hands over: a client reads the answers of a newer service, too.
   header: z.object(Header.shape).nullable(),
@@ -157,6 +162,10 @@ export type BatchAction = (typeof batchActions)[number];
 export const searchModes = ["hybrid", "semantic", "keyword"] as const;
 export const SearchFilter = DocumentFilter.omit({ status: true, code: true }).extend({
   sectionCode: z.string().max(100).optional(),
+  includeReplaced: z
+    .boolean()
+    .optional()
+    .describe("Also what was replaced, corrected, withdrawn or cancelled; hits say so"),
 });
 export const SearchRequest = z.strictObject({
   query: z.string().trim().min(1).max(4_000),
@@ -188,6 +197,9 @@ export const SearchHit = z.object({
     revision: z.number(),
     mediaType: z.string().nullable(),
     parentId: z.uuid().nullable(),
+    standing: Standing,
+    standingBy: z.uuid().nullable(),
+    warnings: z.array(z.string()).describe("Codes of what went wrong while reading it, e.g. page_unreadable"),
   }),
 });
 export type SearchHit = z.infer<typeof SearchHit>;
@@ -223,6 +235,8 @@ const derived = <T extends z.ZodType>(item: T) =>
   });
 export const SectionList = derived(Section);
 export const PageList = derived(Page);
+export const TableList = derived(Table);
+export const FactList = derived(Fact);
 export const ChunkList = derived(DocumentChunk);
 export const ContentQuery = z.strictObject({
   revision: z.coerce.number().int().positive().optional(),
@@ -286,6 +300,17 @@ export const DeadLetter = z.object({
   lastSeen: time,
 });
 export type DeadLetter = z.infer<typeof DeadLetter>;
+
+/** Something about a document that a person should look at. */
+export const Review = z.object({
+  id: z.uuid(),
+  documentId: z.uuid(),
+  ingestionId: z.uuid(),
+  code: z.string(),
+  raisedAt: time,
+});
+export type Review = z.infer<typeof Review>;
+export const ReviewQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(50), cursor });
 
 export const DeadLetterQuery = z.strictObject({
   stage: Stage.optional(),

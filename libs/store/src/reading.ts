@@ -7,11 +7,14 @@ import {
   DocumentEvent,
   type DocumentFilter,
   describeCode,
+  Fact,
   type Header,
   Page,
+  Review,
   SearchHit,
   type SearchRequest,
   Section,
+  Table,
 } from "@sluice/contracts";
 import { z } from "zod";
 import { type Scope, scoped } from "./caller.js";
@@ -52,7 +55,7 @@ const derivedOf = <T extends z.ZodType>(item: T) =>
     z.object({ outcome: z.literal("not_ready") }),
     refused,
   ]);
-const derivedItems = { sections: Section, pages: Page, chunks: DocumentChunk };
+const derivedItems = { sections: Section, pages: Page, tables: Table, facts: Fact, chunks: DocumentChunk };
 export type DerivedKind = keyof typeof derivedItems;
 type DerivedItem<K extends DerivedKind> = z.infer<(typeof derivedItems)[K]>;
 type Derived<T> =
@@ -194,6 +197,22 @@ export function createReading(rpc: Rpc) {
         ),
         next: items.length < limit || last === undefined ? null : { at: last.lastSeen, id: last.ingestionId },
       };
+    },
+    /** What people should look at, newest first. */
+    async reviews(scope: Scope, cursor: TimeCursor | null, limit: number) {
+      const { items } = ok(
+        await rpc.call("sluice_reviews", { ...scoped(scope), ...before(cursor), p_limit: limit }, listOf(Review)),
+      );
+      const last = items.at(-1);
+      return {
+        items,
+        next: items.length < limit || last === undefined ? null : { at: last.raisedAt, id: last.id },
+      };
+    },
+    /** Somebody has looked. */
+    async settleReview(scope: Scope, reviewId: string): Promise<void> {
+      const answer = z.union([z.object({ outcome: z.literal("ok") }), refused]);
+      ok(await rpc.call("sluice_settle_review", { ...scoped(scope), p_review: reviewId }, answer));
     },
     async createBatch(scope: Scope, name: string, expected?: number): Promise<Batch> {
       return toBatch(

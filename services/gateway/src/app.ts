@@ -13,6 +13,7 @@ import { contentOperations } from "./routes/content.js";
 import { documentOperations } from "./routes/documents.js";
 import { healthOperations } from "./routes/health.js";
 import { ledgerOperations } from "./routes/ledger.js";
+import { reviewOperations } from "./routes/reviews.js";
 import { searchOperations } from "./routes/search.js";
 import { serviceOperations } from "./routes/service.js";
 import { streamOperations } from "./routes/streams.js";
@@ -29,6 +30,7 @@ export function createApp(context: GatewayContext): Express {
     ...batchOperations(context),
     ...searchOperations(context),
     ...ledgerOperations(context),
+    ...reviewOperations(context),
     ...serviceOperations(context, described),
     ...healthOperations(context),
   ];

@@ -58,7 +58,11 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
       createSweeper({ store, metrics, logger, orphanGraceMs: config.orphanGraceMs }),
     ),
     whileLeading("gauges", 5_000, createGauges({ supervision, producer, metrics, logger })),
-    whileLeading("standings", 1_000, async () => (await supervision.settleStandings(standingsLimit)) === standingsLimit),
+    whileLeading(
+      "standings",
+      1_000,
+      async () => (await supervision.settleStandings(standingsLimit)) === standingsLimit,
+    ),
     whileLeading("tallies", 2_000, async () => (await supervision.foldTallies(foldLimit)) === foldLimit),
   ];
   let destroying: Promise<void> | undefined;

@@ -15,9 +15,7 @@ const open = (path: string, headers: Record<string, string> = {}, port = g.gatew
   openStream(`http://127.0.0.1:${port}${path}`, { "x-api-key": g.tenant.key, ...headers });
 /** What it has become, step by step; a busy machine may queue a step anew in between. */
 const statuses = (events: StreamEvent[]) =>
-  events
-    .filter(({ event, data }) => event === "progress" && data.kind !== "requeued")
-    .map(({ data }) => data.status);
+  events.filter(({ event, data }) => event === "progress" && data.kind !== "requeued").map(({ data }) => data.status);
 async function running<T>(run: () => Promise<T>): Promise<T> {
   const services: Service[] = await g.pipeline.start("parser", "chunker", "embedder", "supervisor");
   try {

@@ -3,6 +3,7 @@ import {
   ContentQuery,
   DocumentEvent,
   EventListQuery,
+  FactList,
   FileLink,
   FileQuery,
   list,
@@ -10,6 +11,7 @@ import {
   SectionList,
   SluiceError,
   sectionSeparator,
+  TableList,
   TextContent,
 } from "@sluice/contracts";
 import { supportedTypes } from "@sluice/media";
@@ -75,6 +77,8 @@ export function contentOperations({ store, config }: GatewayContext): Operation[
     }),
     derivedOperation("sections", "A document's sections, in reading order", SectionList),
     derivedOperation("pages", "A document's pages: what each is, and where its text stands", PageList),
+    derivedOperation("tables", "A document's tables: cells, and where each row stands in the display text", TableList),
+    derivedOperation("facts", "What a document states in codes or fields, with the evidence for each", FactList),
     derivedOperation("chunks", "A document's passages, as they are searched", ChunkList),
     operation({
       method: "get",
