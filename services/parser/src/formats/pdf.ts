@@ -1,4 +1,4 @@
-import { SluiceError } from "@sluice/contracts";
+import { type RecognisedPage, SluiceError } from "@sluice/contracts";
 import { PdfDocument } from "../reading/pdf-document.js";
 import { writeRecognised } from "../recognition/write-page.js";
 import type { Format, Output } from "./format.js";
@@ -37,13 +37,15 @@ async function pages(document: PdfDocument, out: Output): Promise<void> {
   const count = { text: 0, ocr: 0, image: 0, blank: 0, unreadable: 0 };
   for (let number = 1; number <= document.pages; number += 1) {
     const page = await readPage(document, number);
-    const recognised =
-      page.kind === "image" ? await out.recognise({ number, image: () => document.picture(number) }) : null;
-    count[recognised ? "ocr" : page.kind] += 1;
-    if (recognised) {
+    const recognised = page.kind === "image" ? await recognise(document, number, out) : null;
+    if (recognised === "unreadable") {
+      page.kind = "unreadable";
+    } else if (recognised) {
+      count.ocr += 1;
       await writeRecognised(out, recognised);
       continue;
     }
+    count[page.kind] += 1;
     if (page.kind === "image") out.warn("page_needs_ocr", number);
     if (page.kind === "unreadable") out.warn("page_unreadable", number);
     await out.page(page.kind);
@@ -54,6 +56,27 @@ async function pages(document: PdfDocument, out: Output): Promise<void> {
   if (count.unreadable === 0) return;
   // Another reader may be able to draw what pdf.js can't.
   throw new SluiceError((await document.hasPictures()) ? "ocr_required" : "document_corrupt");
+}
+
+/** The page's text off its picture; null where nothing here can recognise it, `unreadable` where it can't be drawn. */
+async function recognise(
+  document: PdfDocument,
+  number: number,
+  out: Output,
+): Promise<RecognisedPage | "unreadable" | null> {
+  let isDrawn = true;
+  const image = async () => {
+    isDrawn = false;
+    const picture = await document.picture(number);
+    isDrawn = true;
+    return picture;
+  };
+  try {
+    return await out.recognise({ number, image });
+  } catch (error) {
+    if (isDrawn) throw error;
+    return "unreadable";
+  }
 }
 
 /** A damaged page does not take the others with it. */

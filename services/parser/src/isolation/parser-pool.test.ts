@@ -213,8 +213,10 @@ test("more files than processes take turns", async () => {
 
 test("destroying the pool ends running and waiting parses, and may be done twice", async () => {
   const pool = newPool();
-  const running = run(pool, "hang");
-  const waiting = run(pool, "report");
+  // The files first, so that the one that hangs is surely the first to be read.
+  const [first, second] = await Promise.all([temporaryFile("hang"), temporaryFile("report")]);
+  const running = parseInPool(pool, first);
+  const waiting = parseInPool(pool, second);
   const outcomes = Promise.allSettled([running, waiting]);
   await new Promise((resolve) => setTimeout(resolve, 300));
   await pool.destroy();
