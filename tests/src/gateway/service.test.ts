@@ -28,7 +28,7 @@ describe("what the service says of itself", () => {
         `GET ${document}`,
         `DELETE ${document}`,
         `POST ${document}/reprocess`,
-        ...["content", "sections", "pages", "chunks", "events", "file", "stream"].map(
+        ...["content", "sections", "pages", "tables", "facts", "chunks", "events", "file", "stream"].map(
           (what) => `GET ${document}/${what}`,
         ),
         "POST /v1/batches",
@@ -39,6 +39,8 @@ describe("what the service says of itself", () => {
         "POST /v1/search",
         "GET /v1/dead-letters",
         "GET /v1/ledger",
+        "GET /v1/reviews",
+        "POST /v1/reviews/{id}/settle",
         ...["/v1/config", "/v1/me", "/openapi.json", "/healthz", "/readyz", "/metrics"].map((path) => `GET ${path}`),
       ].sort(),
     );
