@@ -452,6 +452,12 @@ create table sluice.reviews (
 );
 create index reviews_open on sluice.reviews (organization_id, raised_at desc, id desc) where settled_at is null;
 
+-- Text as it is searched: compatibility forms (ligatures, full-width digits) as what they stand for, without invisible marks within words.
+-- What is displayed stays as the document has it. The same as forSearch in libs/contracts.
+create function sluice.for_search(p_text text) returns text language sql immutable as $$
+  select translate(normalize(p_text, nfkc), U&'\00AD\200B\200C\200D\2060\FEFF', '')
+$$;
+
 create table sluice.chunks (
   id uuid primary key default gen_random_uuid(),
   ingestion_id uuid not null references sluice.ingestions on delete cascade,
@@ -468,7 +474,7 @@ create table sluice.chunks (
   -- [[start, end), …] in UTF-16 units over the display text; the spans' texts make the chunk's text.
   spans jsonb not null,
   content_hash text not null,
-  search_vector tsvector generated always as (to_tsvector('english', prefix || ' ' || text)) stored,
+  search_vector tsvector generated always as (to_tsvector('english', sluice.for_search(prefix || ' ' || text))) stored,
   unique (ingestion_id, generation, ordinal)
 );
 create index chunks_search on sluice.chunks using gin (search_vector);

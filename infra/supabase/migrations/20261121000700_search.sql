@@ -22,8 +22,8 @@ declare
   v_active text;
   v_hits jsonb;
   v_depth integer := greatest(60, least(p_limit, 200) * 2);
-  v_words tsquery := sluice.any_word(p_query);
-  v_phrase tsquery := phraseto_tsquery('english', p_query);
+  v_words tsquery := sluice.any_word(sluice.for_search(p_query));
+  v_phrase tsquery := phraseto_tsquery('english', sluice.for_search(p_query));
 begin
   if not sluice.authorize(p_organization, p_caller, 'search', 'search', 'document') then return jsonb_build_object('outcome', 'forbidden'); end if;
   if p_mode <> 'keyword' then

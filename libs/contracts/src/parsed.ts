@@ -111,6 +111,14 @@ const kinds = { sections: Section, pages: Page, tables: Table, facts: Fact };
 export type RowKind = keyof typeof kinds;
 export const rowKinds = Object.keys(kinds) as RowKind[];
 
+/**
+ * Text as it is searched and embedded: compatibility forms (ligatures, full-width digits) as what they stand for, without invisible
+ * marks within words. What is displayed stays as the document has it. The same as sluice.for_search in SQL.
+ */
+export function forSearch(text: string): string {
+  return text.normalize("NFKC").replace(/[\u00ad\u200b-\u200d\u2060\ufeff]/g, "");
+}
+
 /** Rows by kind. */
 export type ParsedRows = { [K in RowKind]: z.infer<(typeof kinds)[K]>[] };
 /** How many rows of each kind. */

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { SearchAnswer, SearchRequest, SluiceError } from "@sluice/contracts";
+import { forSearch, SearchAnswer, SearchRequest, SluiceError } from "@sluice/contracts";
 import { vectorText } from "@sluice/store";
 import type { GatewayContext } from "../context.js";
 import { type Operation, operation } from "../http/operation.js";
@@ -34,7 +34,7 @@ export function searchOperations({ store, embeddings, auditKey }: GatewayContext
       answers: { 200: { description: "Passages, best first", schema: SearchAnswer } },
       problems: ["embedding_model_inactive", "embedding_unavailable"],
       async handle({ scope, body, signal }) {
-        const request = { ...body, query: body.query.normalize("NFKC") };
+        const request = { ...body, query: forSearch(body.query) };
         const { mode, query } = request;
         const vector = mode === "keyword" ? null : await vectorOf(query, signal);
         const queryHash = createHmac("sha256", auditKey).update(query).digest("hex");
