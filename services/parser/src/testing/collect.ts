@@ -91,7 +91,7 @@ export async function parseInPool(
   };
   const end = await pool.parse({ declaredType: null, ...job }, sink, signal);
   if (end.outcome !== "parsed") throw new Error(end.outcome);
-  return { summary: end.summary, ...rows, children, text: displayText(rows.sections) };
+  return checked({ summary: end.summary, ...rows, children, text: displayText(rows.sections) });
 }
 
 /** What must hold of everything that a parser gives. */
