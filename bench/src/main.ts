@@ -1,8 +1,13 @@
 import { fairnessBench } from "./fairness.js";
+import { formatsBench } from "./formats.js";
 import { ingestBench } from "./ingest.js";
 
 /** Each prints what it measured, ends with one line of JSON, and exits 1 when it fell short of a promise in the docs. */
-const benches: Record<string, (args: string[]) => Promise<boolean>> = { ingest: ingestBench, fairness: fairnessBench };
+const benches: Record<string, (args: string[]) => Promise<boolean>> = {
+  ingest: ingestBench,
+  fairness: fairnessBench,
+  formats: formatsBench,
+};
 
 const [name = "", ...args] = process.argv.slice(2);
 const bench = benches[name];

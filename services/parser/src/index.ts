@@ -7,6 +7,7 @@ import { ParserPool } from "./isolation/parser-pool.js";
 import { createScratch, type Scratch } from "./scratch.js";
 
 export { parserConfig } from "./config.js";
+export { ParserPool } from "./isolation/parser-pool.js";
 
 type Config = ConfigOf<typeof parserConfig>;
 
