@@ -149,6 +149,26 @@ const table = {
     advice: "Try again after the time in Retry-After.",
     status: 503,
   },
+  provider_unavailable: {
+    kind: "outage",
+    title: "The parser's provider can't be reached.",
+    advice: "Work goes on when it is back; PARSER_PROVIDER=builtin reads without it.",
+  },
+  provider_rate_limited: {
+    kind: "outage",
+    title: "The parser's provider limits the rate.",
+    advice: "Work goes on when it allows.",
+  },
+  provider_unauthorized: {
+    kind: "outage",
+    title: "The parser's provider refuses the key.",
+    advice: "Set a valid LLAMA_CLOUD_API_KEY and restart the parsers.",
+  },
+  provider_exhausted: {
+    kind: "outage",
+    title: "The credits at the parser's provider are used up.",
+    advice: "Buy more, or set PARSER_PROVIDER=builtin and restart the parsers.",
+  },
   embedding_unavailable: {
     kind: "outage",
     title: "The embedding provider can't be reached.",

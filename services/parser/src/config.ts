@@ -49,6 +49,29 @@ export const parserConfig = {
       "Longest that a document in recognition may take from one recognised page to the next; milliseconds.",
     ),
   },
+  provider: {
+    name: variable(
+      "PARSER_PROVIDER",
+      z.enum(["builtin", "llamaparse"]).default("builtin"),
+      "What reads PDFs, images and Office files: the parser itself, or LlamaParse, which sends them to a third party.",
+    ),
+    apiKey: variable("LLAMA_CLOUD_API_KEY", z.string().min(1).optional(), "LlamaParse's key.", { secret: true }),
+    baseUrl: variable(
+      "LLAMA_CLOUD_BASE_URL",
+      z.url().default("https://api.cloud.llamaindex.ai"),
+      "LlamaParse's address.",
+    ),
+    tier: variable(
+      "LLAMAPARSE_TIER",
+      z.enum(["fast", "cost_effective", "agentic", "agentic_plus"]).default("agentic"),
+      "How LlamaParse reads; its prices go by this.",
+    ),
+    version: variable(
+      "LLAMAPARSE_VERSION",
+      z.string().default("latest"),
+      "Version of the tier; pin one for the same output later.",
+    ),
+  },
   memoryMb: variable("PARSER_MEMORY_MB", positive(768), "Most memory that reading a document may take."),
   maxPages: variable("PARSER_MAX_PAGES", positive(defaultLimits.maxPages), "Pages a document may have."),
   maxExpandedMb: variable(

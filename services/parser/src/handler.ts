@@ -1,9 +1,12 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type FoundChild, noRows, type ParsedRows, rowKinds, SluiceError } from "@sluice/contracts";
 import type { HandlerResult } from "@sluice/queue";
 import { errorFields, type Logger, type Metrics } from "@sluice/runtime";
 import type { Store, StoredChild, Task } from "@sluice/store";
+import type { FileToParse } from "./formats/parse-file.js";
 import type { ParserPool } from "./isolation/parser-pool.js";
+import { isProvided, type LlamaParse, NotProvided } from "./provider/llamaparse.js";
 import type { Scratch } from "./scratch.js";
 import { fetchOriginal, storeChild } from "./transfer.js";
 import { parserVersion } from "./version.js";
@@ -24,6 +27,8 @@ interface Deps {
   logger: Logger;
   worker: string;
   maxChildDepth: number;
+  /** Reads documents that are laid out on pages, where one is configured; what it declines is read here. */
+  provider?: LlamaParse;
 }
 
 function rowsIn(rows: ParsedRows): number {
@@ -42,6 +47,22 @@ export function createParseHandler(deps: Deps) {
     await objects
       .remove(children.map((child) => child.objectPath))
       .catch((error) => deps.logger.warn("parse.children_left", { count: children.length, ...errorFields(error) }));
+  }
+
+  /** What the pool is to read: the original, or what the provider made of it. */
+  async function prepare(task: Task, folder: string, file: string, signal: AbortSignal): Promise<FileToParse> {
+    const { declaredType, mediaType } = task;
+    if (deps.provider === undefined || mediaType === null || !isProvided(mediaType)) return { file, declaredType };
+    try {
+      const pages = await deps.provider.pages(file, mediaType, signal);
+      const provided = join(folder, "pages");
+      await writeFile(provided, JSON.stringify(pages), { mode: 0o600 });
+      return { file: provided, declaredType, provided: mediaType };
+    } catch (error) {
+      if (!(error instanceof NotProvided)) throw error;
+      deps.logger.warn("parse.not_provided", { ingestionId: task.ingestionId, code: error.message });
+      return { file, declaredType, warnings: ["provider_declined"] };
+    }
   }
 
   async function read(task: Task, folder: string, signal: AbortSignal): Promise<HandlerResult> {
@@ -73,8 +94,9 @@ export function createParseHandler(deps: Deps) {
     let sealing = false;
     try {
       await fetchOriginal(objects, task, file, signal);
+      const job = await prepare(task, folder, file, signal);
       const end = await deps.pool.parse(
-        { file, scratchDir: folder, declaredType: task.declaredType },
+        { ...job, scratchDir: folder },
         {
           rows,
           child,
@@ -97,7 +119,7 @@ export function createParseHandler(deps: Deps) {
       const sealed = await work.sealParse(task, deps.worker, {
         parts: last === undefined ? parts : parts + 1,
         last,
-        summary: { ...summary, parserVersion },
+        summary: { ...summary, parserVersion: job.provided && deps.provider ? deps.provider.name : parserVersion },
         children,
         durationMs,
       });

@@ -1,9 +1,11 @@
+import { jobCatalog } from "@sluice/contracts";
 import { createStageService } from "@sluice/queue";
 import type { ConfigOf, Service, ServiceTools } from "@sluice/runtime";
 import { createStore, type Store } from "@sluice/store";
 import type { ParserQueue, parserConfig } from "./config.js";
 import { createParseHandler } from "./handler.js";
 import { ParserPool } from "./isolation/parser-pool.js";
+import { createLlamaParse, type LlamaParse } from "./provider/llamaparse.js";
 import { createScratch, type Scratch } from "./scratch.js";
 
 export { parserConfig } from "./config.js";
@@ -60,6 +62,29 @@ function createQueueService(
     databaseReady: store.ready,
     prepare: () => pool.start(),
     dispose: () => pool.destroy(),
-    handler: createParseHandler({ store, pool, scratch, ...tools, maxChildDepth }),
+    handler: createParseHandler({
+      store,
+      pool,
+      scratch,
+      ...tools,
+      maxChildDepth,
+      provider: queue === "parse" ? createProvider(config) : undefined,
+    }),
+  });
+}
+
+function createProvider({ provider, maxExpandedMb }: Config): LlamaParse | undefined {
+  const { name, apiKey, ...options } = provider;
+  if (name === "builtin") return undefined;
+  if (apiKey === undefined) throw new Error("PARSER_PROVIDER=llamaparse needs LLAMA_CLOUD_API_KEY");
+  // A job in hand ends well before the queue's own limit, so that what is too slow there is read here.
+  const jobMs = jobCatalog.parse.timeoutMs * 0.7;
+  return createLlamaParse({
+    ...options,
+    apiKey,
+    requestMs: 60_000,
+    jobMs,
+    pollMs: 1_000,
+    maxBytes: maxExpandedMb * 1024 * 1024,
   });
 }

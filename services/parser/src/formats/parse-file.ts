@@ -6,6 +6,7 @@ import { OutputWriter } from "../writing/output-writer.js";
 import { asFailure } from "./failure.js";
 import type { Format, Limits, Sink, Source } from "./format.js";
 import { createProbe, type Probe } from "./probe.js";
+import { readProvidedPages } from "./provided-pages.js";
 import { formats } from "./registry.js";
 
 /** Enough of a file to know what it is. */
@@ -14,6 +15,10 @@ const headLength = 16_384;
 export interface FileToParse {
   file: string;
   declaredType: string | null;
+  /** Of what a provider has read: the file holds its pages, and this is the media type of the original. */
+  provided?: string;
+  /** Codes of what went before. */
+  warnings?: readonly string[];
 }
 
 /** Reads one file, whatever it is, into the sink. Fails with a `SluiceError`, or ends with `RecognitionNeeded`. */
@@ -24,16 +29,25 @@ export async function parseFile(
   recognition?: Recognition,
 ): Promise<ParseSummary> {
   const out = new OutputWriter(sink, limits, recognition);
+  for (const code of job.warnings ?? []) out.warn(code);
   try {
+    if (job.provided !== undefined) {
+      await readProvidedPages(job.file, out, limits);
+      return { format: "provided", mediaType: job.provided, ...(await ended(out)) };
+    }
     const { source, format } = await identify(job, limits);
     if (contradicts(format, job.declaredType)) out.warn("declared_type_wrong");
     await format.parse(source, out, limits);
-    const { children, ...totals } = await out.finish();
-    if (totals.counts.sections === 0 && children === 0) throw new SluiceError("document_empty");
-    return { format: format.name, mediaType: source.mediaType, ...totals };
+    return { format: format.name, mediaType: source.mediaType, ...(await ended(out)) };
   } catch (error) {
     throw asFailure(error);
   }
+}
+
+async function ended(out: OutputWriter) {
+  const { children, ...totals } = await out.finish();
+  if (totals.counts.sections === 0 && children === 0) throw new SluiceError("document_empty");
+  return totals;
 }
 
 async function identify(job: FileToParse, limits: Limits): Promise<{ source: Source; format: Format }> {

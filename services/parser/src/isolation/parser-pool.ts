@@ -1,12 +1,10 @@
 import { defaultLimits, type Limits } from "../formats/format.js";
+import type { FileToParse } from "../formats/parse-file.js";
 import { type ParseEnd, ParserProcess, type ParseSink, type ProcessLimits } from "./parser-process.js";
 
-export interface ParseJob {
-  /** The file on disk. Its name says nothing about its kind. */
-  file: string;
+export interface ParseJob extends FileToParse {
   /** An existing folder for the bytes of children; the caller empties it. */
   scratchDir: string;
-  declaredType: string | null;
 }
 
 export interface PoolOptions extends ProcessLimits {
