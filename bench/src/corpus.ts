@@ -42,6 +42,9 @@ async function pdf(file: string, next: () => number, pages: number): Promise<voi
   await finished(out);
 }
 
+/** One PDF of so many pages. */
+export const writePdf = (file: string, pages: number): Promise<void> => pdf(file, random(7), pages);
+
 /** Notes of a page and PDFs of 1 to 10 pages, one PDF to four notes, in `folder`. */
 export async function writeCorpus(folder: string, documents: number): Promise<void> {
   await mkdir(folder, { recursive: true });

@@ -1,12 +1,14 @@
 import { fairnessBench } from "./fairness.js";
 import { formatsBench } from "./formats.js";
 import { ingestBench } from "./ingest.js";
+import { parseBench } from "./parse.js";
 
 /** Each prints what it measured, ends with one line of JSON, and exits 1 when it fell short of a promise in the docs. */
 const benches: Record<string, (args: string[]) => Promise<boolean>> = {
   ingest: ingestBench,
   fairness: fairnessBench,
   formats: formatsBench,
+  parse: parseBench,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

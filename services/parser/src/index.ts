@@ -9,6 +9,8 @@ import { createLlamaParse, type LlamaParse } from "./provider/llamaparse.js";
 import { createScratch, type Scratch } from "./scratch.js";
 
 export { parserConfig } from "./config.js";
+export { defaultLimits } from "./formats/format.js";
+export { parseFile } from "./formats/parse-file.js";
 export { ParserPool } from "./isolation/parser-pool.js";
 
 type Config = ConfigOf<typeof parserConfig>;
