@@ -49,6 +49,8 @@ export function serve(parse: Parse, openRecogniser: (engine: Engine) => Recognis
     if (message.type === "answer") parent.answered(message.id, message.value);
     else send(await run(message.job));
   });
+  // Readers of PDF leave promises of their own behind on damaged files; what becomes of the file is told by the parse's own.
+  process.on("unhandledRejection", () => {});
   process.on("disconnect", endGroup);
   exitWithParent();
   send({ type: "ready" });

@@ -9,13 +9,15 @@ import type { ReadLine, ReadWord } from "./text-reader.js";
  * of what was read, is unreadable: what can be read on it is chance, another script, or a photograph.
  */
 const doubtfulWord = 0.3;
-const illegibleLine = 0.4;
+const illegibleLine = 0.25;
 const illegiblePage = 0.5;
 const legibleShare = 0.3;
-/** Below it a page is doubtful, and its readers are told. */
-export const doubtfulPage = 0.7;
+/** Below it a page is doubtful. */
+const doubtfulPage = 0.7;
 /** Stands behind a word that is a guess, and for what could not be read. */
-export const doubtMark = "[?]";
+const doubtMark = "[?]";
+/** So many of a page's words are guesses when its readers are told; fewer are only marked. */
+const doubtfulShare = 0.02;
 /** What a line without letters must reach: ruled lines and specks are read as dashes and dots. */
 const surePunctuation = 0.8;
 /** One or two letters by themselves are the commonest guesses. */
@@ -55,6 +57,12 @@ export function legibleText(read: readonly ReadLine[]): PageText {
     confidence,
     lines: lines.map(({ paragraph: _, ...line }) => line),
   };
+}
+
+/** Whether a page's readers are to be told that it is hard to read. */
+export function isDoubtful({ text, confidence }: Pick<RecognisedPage, "text" | "confidence">): boolean {
+  const words = text.split(/\s+/);
+  return confidence < doubtfulPage || words.filter((word) => word === doubtMark).length > words.length * doubtfulShare;
 }
 
 function written({ text, confidence }: ReadWord): string {

@@ -1,7 +1,7 @@
 import { type RecognisedPage, SluiceError } from "@sluice/contracts";
 import type { Output, SectionHead } from "../formats/format.js";
 import type { Picture } from "../picture/picture.js";
-import { doubtfulPage, doubtMark } from "./legibility.js";
+import { isDoubtful } from "./legibility.js";
 
 /** Writes a recognised page: a section of its own, found again line by line. What can't be read is not text, and is said. */
 export async function writeRecognised(out: Output, page: RecognisedPage, head: SectionHead = {}): Promise<void> {
@@ -13,7 +13,7 @@ export async function writeRecognised(out: Output, page: RecognisedPage, head: S
   );
   if (kind === "unreadable") out.warn("page_illegible", number);
   if (!isText) return;
-  if (page.confidence < doubtfulPage || page.text.includes(doubtMark)) out.warn("low_legibility", number);
+  if (isDoubtful(page)) out.warn("low_legibility", number);
   await out.section({ ...head, text: page.text });
 }
 
