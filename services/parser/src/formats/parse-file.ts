@@ -46,7 +46,10 @@ export async function parseFile(
 
 async function ended(out: OutputWriter) {
   const { children, ...totals } = await out.finish();
-  if (totals.counts.sections === 0 && children === 0) throw new SluiceError("document_empty");
+  if (totals.counts.sections === 0 && children === 0) {
+    const isIllegible = totals.warnings.some(({ code }) => code === "page_illegible");
+    throw new SluiceError(isIllegible ? "document_illegible" : "document_empty");
+  }
   return totals;
 }
 
