@@ -15,12 +15,9 @@ describe("what a file is", () => {
     expect(judge(bytes(head), declared, name)).toEqual({ mediaType, declaredType });
   });
 
-  it.each([["MZ\u0000\u0001\u0002"], [`PK\x03\x04${"\0".repeat(26)}xl/workbook.xml`], ['{"a": 1}']])(
-    "%j is not taken in",
-    (head) => {
-      expect(() => judge(Buffer.from(head, "latin1"), "application/pdf", "x.pdf")).toThrow(
-        expect.objectContaining({ code: "media_type_unsupported" }),
-      );
-    },
-  );
+  it.each([["MZ\u0000\u0001\u0002"], ["7z\xbc\xaf\x27\x1c\0\x04"], ['{"a": 1}']])("%j is not taken in", (head) => {
+    expect(() => judge(Buffer.from(head, "latin1"), "application/pdf", "x.pdf")).toThrow(
+      expect.objectContaining({ code: "media_type_unsupported" }),
+    );
+  });
 });
