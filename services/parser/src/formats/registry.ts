@@ -1,5 +1,6 @@
 import { ccda } from "./ccda.js";
 import { docx } from "./docx.js";
+import { eml } from "./eml.js";
 import { fhir } from "./fhir.js";
 import type { Format } from "./format.js";
 import { gzip } from "./gzip.js";
@@ -7,7 +8,11 @@ import { hl7v2 } from "./hl7v2.js";
 import { html } from "./html.js";
 import { image } from "./image.js";
 import { markdown } from "./markdown.js";
+import { mbox } from "./mbox.js";
+import { mhtml } from "./mhtml.js";
+import { msg } from "./msg.js";
 import { pdf } from "./pdf.js";
+import { rtf } from "./rtf.js";
 import { tar } from "./tar.js";
 import { text } from "./text.js";
 import { tiff } from "./tiff.js";
@@ -30,4 +35,9 @@ export const formats: readonly Format[] = [
   zip,
   gzip,
   tar,
+  eml,
+  msg,
+  mbox,
+  mhtml,
+  rtf,
 ];
