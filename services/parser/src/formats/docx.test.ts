@@ -54,6 +54,21 @@ describe("Word", () => {
     expect(children).toMatchObject([{ path: "word/embeddings/report.pdf", fileName: "report.pdf" }]);
   });
 
+  test("text that is included from other formats stands where Word shows it", async () => {
+    const rels = `<Relationships><Relationship Id="a" Type="http://x/aFChunk" Target="afchunk.mht"/><Relationship Id="b" Type="http://x/aFChunk" Target="b.rtf"/></Relationships>`;
+    const page =
+      "MIME-Version: 1.0\nContent-Type: text/html\nFrom: x\n\n<table><tr><td>Na</td><td>140</td></tr></table>";
+    const { text, tables } = await parseBytes(
+      await word(`${p("before")}<w:altChunk r:id="a"/>${p("between")}<w:altChunk r:id="b"/>`, {
+        "word/_rels/document.xml.rels": rels,
+        "word/afchunk.mht": page,
+        "word/b.rtf": "{\\rtf1 rich}",
+      }),
+    );
+    expect(text).toBe("before\n\nNa | 140\n\nbetween\n\nrich");
+    expect(tables).toHaveLength(1);
+  });
+
   test("unpacking more than allowed stops, also where the directory says less", async () => {
     const honest = await word(p("x".repeat(3_000_000)));
     await expect(parseBytes(honest, null, { maxExpandedBytes: 1_000_000 })).rejects.toMatchObject({
@@ -68,7 +83,7 @@ describe("Word", () => {
 
   test("an archive that is no Word document, a cut one, a garbled one and a locked one have codes", async () => {
     const zip = await new JSZip().file("a.txt", "a").generateAsync({ type: "nodebuffer" });
-    await expect(parseBytes(zip)).rejects.toMatchObject({ code: "document_type_unsupported" });
+    expect((await parseBytes(zip)).summary.format).toBe("zip");
     const cut = (await word(p("text"))).subarray(0, 200);
     await expect(parseBytes(cut)).rejects.toMatchObject({ code: "document_corrupt" });
     const garbled = await word(p("text"));

@@ -1,4 +1,5 @@
 import { ccda } from "./ccda.js";
+import { doc } from "./doc.js";
 import { docx } from "./docx.js";
 import { eml } from "./eml.js";
 import { fhir } from "./fhir.js";
@@ -11,11 +12,16 @@ import { markdown } from "./markdown.js";
 import { mbox } from "./mbox.js";
 import { mhtml } from "./mhtml.js";
 import { msg } from "./msg.js";
+import { opendocument } from "./opendocument.js";
 import { pdf } from "./pdf.js";
+import { ppt } from "./ppt.js";
+import { pptx } from "./pptx.js";
 import { rtf } from "./rtf.js";
 import { tar } from "./tar.js";
 import { text } from "./text.js";
 import { tiff } from "./tiff.js";
+import { xls } from "./xls.js";
+import { xlsx } from "./xlsx.js";
 import { xml } from "./xml.js";
 import { zip } from "./zip.js";
 
@@ -40,4 +46,10 @@ export const formats: readonly Format[] = [
   mbox,
   mhtml,
   rtf,
+  xlsx,
+  pptx,
+  opendocument,
+  xls,
+  doc,
+  ppt,
 ];

@@ -7,11 +7,16 @@ import type { XmlHandler } from "./xml.js";
 /** Not shown: deleted revisions and moved-away text, field codes, older renderings of what is there in a newer one. */
 const hidden = new Set(["del", "moveFrom", "delText", "instrText", "Fallback", "pPrChange", "rPrChange"]);
 
+/** A place where another part is shown. */
+export interface Inclusion {
+  inclusion: string;
+}
+
 /** Reads one of a Word file's XML parts: paragraphs, headings, lists, tables, wherever their text hides. */
 export class WordReader implements XmlHandler {
   readonly #headings: ReadonlyMap<string, number>;
   readonly #flow = new FlowText();
-  readonly #sections: FlowSection[] = [];
+  readonly #sections: (FlowSection | Inclusion)[] = [];
   #head: SectionHead = {};
   #level: number | undefined;
   #title = "";
@@ -69,6 +74,10 @@ export class WordReader implements XmlHandler {
       case "sym":
         this.#write(symbol(attributes.char ?? ""));
         break;
+      case "altChunk":
+        this.#finish();
+        this.#sections.push({ inclusion: attributes.id ?? "" });
+        break;
       case "docPr":
         // A picture's description is its text.
         if (attributes.descr) this.#flow.add(` [${attributes.descr}] `);
@@ -98,7 +107,7 @@ export class WordReader implements XmlHandler {
   }
 
   /** The sections read since the last call. */
-  take(): FlowSection[] {
+  take(): (FlowSection | Inclusion)[] {
     this.#finish();
     return this.#sections.splice(0);
   }
