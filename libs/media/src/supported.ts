@@ -61,6 +61,7 @@ export const supportedTypes: readonly SupportedType[] = [
   },
   { mediaType: "application/vnd.ms-outlook", family: "cfb", label: "Outlook message (MSG)", extensions: ["msg"] },
   { mediaType: "application/rtf", family: "rtf", label: "RTF", extensions: ["rtf"] },
+  { mediaType: "text/csv", family: "text", label: "CSV and TSV", extensions: ["csv", "tsv", "tab"] },
   { mediaType: "message/rfc822", family: "mail", label: "E-mail (EML)", extensions: ["eml", "emlx"] },
   { mediaType: "application/mbox", family: "mail", label: "Mailbox (mbox)", extensions: ["mbox"] },
   { mediaType: "multipart/related", family: "mail", label: "Web archive (MHTML)", extensions: ["mht", "mhtml"] },

@@ -1,4 +1,5 @@
 import { ccda } from "./ccda.js";
+import { csv } from "./csv.js";
 import { doc } from "./doc.js";
 import { docx } from "./docx.js";
 import { eml } from "./eml.js";
@@ -52,4 +53,5 @@ export const formats: readonly Format[] = [
   xls,
   doc,
   ppt,
+  csv,
 ];
