@@ -4,8 +4,9 @@ import { writeEmbedded } from "../reading/embedded.js";
 import { readMime } from "../reading/mime.js";
 import { Package } from "../reading/package.js";
 import { readRtf } from "../reading/rtf.js";
+import { WordNumbering } from "../reading/word-numbering.js";
 import { WordReader } from "../reading/word-reader.js";
-import { headingStyles } from "../reading/word-styles.js";
+import { type WordStyles, wordStyles } from "../reading/word-styles.js";
 import { readXml } from "../reading/xml.js";
 import { Zip, type ZipMember } from "../reading/zip.js";
 import { blocksText, writeSection } from "../writing/blocks.js";
@@ -32,7 +33,10 @@ export const docx: Format = {
       const xml = (member: ZipMember) => files.text(member);
       const folder = body.name.slice(0, body.name.lastIndexOf("/") + 1);
       const styles = zip.find(`${folder}styles.xml`);
-      const reader = new WordReader(styles ? await headingStyles(await xml(styles), limits.maxDepth) : new Map());
+      const numbering = new WordNumbering();
+      await files.read(`${folder}numbering.xml`, numbering);
+      const known = styles ? await wordStyles(await xml(styles), limits.maxDepth) : noStyles;
+      const reader = new WordReader(known, numbering);
       const seen = new Set<string>();
       for (const member of [
         ...parts(zip, "header"),
@@ -60,6 +64,8 @@ export const docx: Format = {
     }
   },
 };
+
+const noStyles: WordStyles = { headings: new Map(), lists: new Map() };
 
 function mainPart(zip: Zip): ZipMember {
   const main = zip.find("word/document.xml") ?? zip.members.find(({ name }) => isBody(name));
