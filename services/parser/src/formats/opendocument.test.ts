@@ -29,6 +29,18 @@ describe("OpenDocument text", () => {
     expect(tables).toMatchObject([{ headerRows: 1 }]);
   });
 
+  test("numbered lists have their numbers, and go on where they say so", async () => {
+    const number = (level: number, format: string, more = "") =>
+      `<text:list-level-style-number text:level="${level}" style:num-format="${format}" style:num-suffix="." ${more}/>`;
+    const styles = `<text:list-style style:name="L">${number(1, "1")}${number(2, "a", 'text:display-levels="2"')}</text:list-style>`;
+    const list = (items: string, more = "") => `<text:list text:style-name="L" ${more}>${items}</text:list>`;
+    const item = (text: string, inner = "") => `<text:list-item>${p(text)}${inner}</text:list-item>`;
+    const nested = `<text:list>${item("in")}${item("ner")}</text:list>`;
+    const body = `<office:text>${list(item("one") + item("two", nested))}${list(item("three"), 'text:continue-numbering="true"')}${list(item("anew"))}</office:text>`;
+    const { text } = await parseBytes(await file("text", body, {}, styles));
+    expect(text).toBe("1. one\n2. two\n  2.a. in\n  2.b. ner\n3. three\n1. anew");
+  });
+
   test("a presentation has a page for each slide", async () => {
     const body = `<office:presentation><draw:page><draw:frame>${p("one")}</draw:frame><presentation:notes>${p("said")}</presentation:notes></draw:page><draw:page/></office:presentation>`;
     const { pages, text } = await parseBytes(await file("presentation", body));

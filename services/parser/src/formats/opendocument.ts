@@ -1,5 +1,6 @@
 import { SluiceError } from "@sluice/contracts";
 import { OdfRows, OdfText } from "../reading/odf.js";
+import { OdfLists } from "../reading/odf-lists.js";
 import { Package } from "../reading/package.js";
 import { Zip } from "../reading/zip.js";
 import { blocksText, writeSection } from "../writing/blocks.js";
@@ -34,7 +35,10 @@ export const opendocument: Format = {
 };
 
 async function writeText(files: Package, out: Output): Promise<void> {
-  const body = new OdfText();
+  const lists = new OdfLists();
+  await files.read("styles.xml", lists);
+  await files.read("content.xml", lists);
+  const body = new OdfText(lists);
   await files.read("content.xml", body);
   const { headers, footers } = await margins(files);
   for (const text of headers) await out.section({ text });
@@ -93,7 +97,7 @@ async function margins(files: Package): Promise<{ headers: Set<string>; footers:
         : /^footer(-left|-first)?$/.test(name)
           ? footers
           : null;
-      if (into && !open) open = { text: new OdfText(), into };
+      if (into && !open) open = { text: new OdfText(new OdfLists()), into };
       else open?.text.open(name, attributes);
     },
     text: (text) => open?.text.text(text),

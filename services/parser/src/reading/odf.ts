@@ -2,6 +2,7 @@ import { SluiceError } from "@sluice/contracts";
 import type { SectionHead } from "../formats/format.js";
 import { blocksText, type FlowSection } from "../writing/blocks.js";
 import { FlowText } from "./flow-text.js";
+import type { OdfLists } from "./odf-lists.js";
 import type { XmlHandler } from "./xml.js";
 
 /** Not shown where it stands: deleted text, names of who wrote a remark and when, scripts, fields to fill in again. */
@@ -25,10 +26,14 @@ export class OdfText implements XmlHandler {
   #depth = 0;
   #hiddenAt = 0;
   #heading: { level: number; title: string } | null = null;
-  #lists = 0;
+  readonly #lists: OdfLists;
   #paragraphs = 0;
   /** How often each open cell or row is repeated. */
   #repeats = 0;
+
+  constructor(lists: OdfLists) {
+    this.#lists = lists;
+  }
 
   get #flow(): FlowText {
     return this.#asides.at(-1)?.flow ?? this.#body;
@@ -58,10 +63,10 @@ export class OdfText implements XmlHandler {
         this.#begin();
         break;
       case "list":
-        this.#lists += 1;
+        this.#lists.begin(attributes);
         break;
       case "list-item":
-        this.#flow.item(`${"  ".repeat(Math.max(0, this.#lists - 1))}- `);
+        this.#flow.item(this.#lists.mark());
         break;
       case "s":
         this.#add(" ");
@@ -105,7 +110,7 @@ export class OdfText implements XmlHandler {
         this.#end();
         break;
       case "list":
-        this.#lists -= 1;
+        this.#lists.end();
         break;
       case "table-row":
         this.#flow.closeRow();

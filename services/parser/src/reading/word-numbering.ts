@@ -1,3 +1,4 @@
+import { letterCount, romanCount } from "./counts.js";
 import type { XmlHandler } from "./xml.js";
 
 /** A paragraph's place in a list, as the paragraph or its style says it. */
@@ -105,13 +106,13 @@ function levelOf(text: string | undefined): number {
 function counted(count: number, format: string): string {
   switch (format) {
     case "lowerLetter":
-      return letters(count);
+      return letterCount(count);
     case "upperLetter":
-      return letters(count).toUpperCase();
+      return letterCount(count).toUpperCase();
     case "lowerRoman":
-      return roman(count);
+      return romanCount(count);
     case "upperRoman":
-      return roman(count).toUpperCase();
+      return romanCount(count).toUpperCase();
     case "decimalZero":
       return String(count).padStart(2, "0");
     case "none":
@@ -119,35 +120,4 @@ function counted(count: number, format: string): string {
     default:
       return String(count);
   }
-}
-
-/** a … z, aa, bb …, as Word counts; a count that nobody reaches stays a number. */
-function letters(count: number): string {
-  if (count < 1 || count > 780) return String(count);
-  return String.fromCharCode(97 + ((count - 1) % 26)).repeat(Math.ceil(count / 26));
-}
-
-const romans: readonly [number, string][] = [
-  [1000, "m"],
-  [900, "cm"],
-  [500, "d"],
-  [400, "cd"],
-  [100, "c"],
-  [90, "xc"],
-  [50, "l"],
-  [40, "xl"],
-  [10, "x"],
-  [9, "ix"],
-  [5, "v"],
-  [4, "iv"],
-  [1, "i"],
-];
-
-function roman(count: number): string {
-  if (count < 1 || count > 4_999) return String(count);
-  let [text, left] = ["", count];
-  for (const [value, sign] of romans) {
-    for (; left >= value; left -= value) text += sign;
-  }
-  return text;
 }
