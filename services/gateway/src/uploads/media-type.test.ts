@@ -9,6 +9,8 @@ describe("what a file is", () => {
     ["MSH|^~\\&|LAB", null, null, "application/hl7-v2", null],
     ["# Title", "application/octet-stream", "NOTE.MD", "text/markdown", "text/markdown"],
     ["# Title", "text/markdown", null, "text/markdown", "text/markdown"],
+    ["a,b", "application/vnd.ms-excel", "list.CSV", "text/csv", "text/csv"],
+    ["a,b", "text/csv; charset=iso-8859-2", "list.md", "text/csv", "text/csv; charset=iso-8859-2"],
     ["plain", "application/octet-stream", "a.b/c", "text/plain", "application/octet-stream"],
     ["<html><body>", "text/markdown", "x.md", "text/html", "text/markdown"],
   ])("%s sent as %s named %s", (head, declared, name, mediaType, declaredType) => {
