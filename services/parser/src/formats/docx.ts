@@ -20,7 +20,7 @@ export const docx: Format = {
   family: "zip",
   recognise: async (probe) => ((await probe.zipMembers()).some(({ name }) => isBody(name)) ? 10 : null),
   keeps:
-    "Page headers, body by headings, lists, tables with their cells, text boxes, foot- and endnotes, comments, page footers; embedded files as children.",
+    "Page headers, body by headings, lists with their numbers, tables with their cells, text boxes, text included from other formats, foot- and endnotes, comments, page footers; embedded files as children; no deleted text.",
   codes: ["document_encrypted", "document_type_unsupported"],
   limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
