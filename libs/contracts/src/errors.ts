@@ -47,6 +47,11 @@ const table = {
     title: "The document's content is of a kind that can't be read.",
     advice: "Convert it to one of the supported types.",
   },
+  archive_unsupported: {
+    kind: "permanent",
+    title: "The archive is of a kind that can't be unpacked.",
+    advice: "Unpack it and send what it holds, or send it as ZIP, TAR or GZIP.",
+  },
   ocr_required: {
     kind: "permanent",
     title: "The document is a scan and has no text layer.",

@@ -40,6 +40,20 @@ const cases: [what: string, head: Uint8Array, mediaType: string | undefined][] =
   ["JPEG", Buffer.from("ffd8ffe000104a46", "hex"), "image/jpeg"],
   ["TIFF", Buffer.from("4d4d002a00000008", "hex"), "image/tiff"],
   ["mail", utf8("From: a@example.org\nDate: x\nMIME-Version: 1.0\n\nhello"), "message/rfc822"],
+  ["mail of Apple's", utf8("1234\nReturn-Path: <a@b>\nSubject: x\n\nhello"), "message/rfc822"],
+  ["a mailbox", utf8("From a@b Mon Mar 17 11:15:04 2014\nSubject: x\n\nhello"), "application/mbox"],
+  [
+    "a page as a mail",
+    utf8("From: <Saved>\nSubject: x\nMIME-Version: 1.0\nContent-Type: multipart/related;\n boundary=b\n\n"),
+    "multipart/related",
+  ],
+  ["a memo", utf8("From: Dr A\nTo: Dr B\nDate: 1 May\nSubject: results\n\nAll well."), "text/plain"],
+  ["RTF behind a blank line", utf8("\n{\\rtf1 hello}"), "application/rtf"],
+  [
+    "OpenDocument",
+    Buffer.concat([member("mimetypeapplication/vnd.oasis.opendocument.text"), member("content.xml")]),
+    "application/vnd.oasis.opendocument.text",
+  ],
   ["a note", utf8("[x] smoker\nBP < 120"), "text/plain"],
   ["a note in UTF-16 without a mark", Buffer.from("A note of ten words", "utf16le"), "text/plain"],
   ["a note in Latin-1", Buffer.from("Fièvre depuis 3 jours, 38,5 °C", "latin1"), "text/plain"],
@@ -81,7 +95,8 @@ test("a root element has its name and its namespace, whichever prefix it uses", 
 
 test("a container that may hold a supported kind is taken in, one that can't is not", () => {
   expect(isSupported("application/zip")).toBe(true);
-  expect(isSupported("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")).toBe(false);
+  expect(isSupported("application/x-cfb")).toBe(true);
+  expect(isSupported("application/x-7z-compressed")).toBe(false);
 });
 
 test("every supported type is reported as supported, others are not", () => {

@@ -1,4 +1,6 @@
 import type { Family } from "./family.js";
+import { mailKind } from "./mail-head.js";
+import { isTarHead } from "./tar-head.js";
 import { textEncoding } from "./text-encoding.js";
 import { xmlRoot, xmlWithoutPrologue } from "./xml-structure.js";
 
@@ -44,8 +46,12 @@ function zipKind(latin1: string): string {
   if (has("word/")) return docx;
   if (has("xl/")) return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
   if (has("ppt/")) return "application/vnd.openxmlformats-officedocument.presentationml.presentation";
-  if (has("mimetypeapplication/epub")) return "application/epub+zip";
-  return has("mimetypeapplication/vnd.oasis") ? "application/vnd.oasis.opendocument" : "application/zip";
+  const declared = members.find((member) => member.startsWith("mimetypeapplication/vnd.oasis"));
+  // The member's extra field may stand between its name and its content.
+  return (
+    /application\/vnd\.oasis\.opendocument\.(text|spreadsheet|presentation)/.exec(declared ?? "")?.[0] ??
+    "application/zip"
+  );
 }
 
 function markupKind(text: string): string | undefined {
@@ -74,17 +80,15 @@ function textKind(text: string): string {
   if (/^\s*(\{\s*["}]|\[\s*[{["\]])/.test(text)) {
     return /"resourceType"\s*:/.test(text) ? "application/fhir+json" : "application/json";
   }
-  if (
-    /^[\w-]+: [\s\S]*^(MIME-Version:|Content-Type: *multipart\/)/im.test(text) &&
-    /^(From|Received|Date):/im.test(text)
-  ) {
-    return "message/rfc822";
-  }
-  return markupKind(text) ?? "text/plain";
+  if (/^\s*\{\\rtf/.test(text)) return "application/rtf";
+  return mailKind(text) ?? markupKind(text) ?? "text/plain";
 }
 
+const mailTypes = new Set(["message/rfc822", "multipart/related", "application/mbox"]);
+
 function familyOfText(mediaType: string): Family {
-  if (mediaType === "message/rfc822") return "mail";
+  if (mailTypes.has(mediaType)) return "mail";
+  if (mediaType === "application/rtf") return "rtf";
   if (mediaType.endsWith("json")) return "json";
   return mediaType.endsWith("xml") ? "xml" : "text";
 }
@@ -101,6 +105,7 @@ export function sniff(head: Uint8Array): Judgement | undefined {
     const [, family, mediaType] = found;
     return { family, mediaType: family === "zip" ? zipKind(latin1) : mediaType };
   }
+  if (isTarHead(head)) return { family: "tar", mediaType: "application/x-tar" };
   // Readers accept junk before the mark (mail headers, print-job wrappers) within the first kilobyte.
   if (/%PDF-\d|%PDF-?\s/.test(latin1.slice(0, 1032))) return { family: "pdf", mediaType: "application/pdf" };
   if (head.length === 0) return undefined;

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { Readable } from "node:stream";
 import type { UploadFields } from "@sluice/contracts";
 
-/** Content decides what a file is; only Markdown can't be told from text by looking at it. */
+/** Content decides what a file is; kinds of text that look alike are told by their names. */
 function declaredType(file: string): string {
   return /\.(md|markdown)$/i.test(file) ? "text/markdown" : "application/octet-stream";
 }

@@ -4,12 +4,17 @@ import { isSupported, sniff, supportedTypes } from "@sluice/media";
 /** As much of a file's beginning as is looked at before a byte of it is stored. */
 export const headLength = 8_192;
 
-const markdown = supportedTypes.find(({ mediaType }) => mediaType === "text/markdown");
+/** Kinds of text that content can't tell from plain text. */
+const lookalikes = supportedTypes.filter(({ mediaType }) => ["text/markdown", "text/csv"].includes(mediaType));
 
-/** Kinds of text that content can't tell from plain text, by what the sender says of them. */
-function isMarkdown(declaredType: string | null, fileName: string | null): boolean {
+/** Which of them it is by what the sender says of it, by its type before its name. */
+function lookalike(declaredType: string | null, fileName: string | null): string | undefined {
+  const declared = declaredType?.split(";")[0]?.trim().toLowerCase();
   const extension = /\.([^.]+)$/.exec(fileName ?? "")?.[1]?.toLowerCase() ?? "";
-  return declaredType === markdown?.mediaType || (markdown?.extensions.includes(extension) ?? false);
+  const found =
+    lookalikes.find(({ mediaType }) => mediaType === declared) ??
+    lookalikes.find(({ extensions }) => extensions.includes(extension));
+  return found?.mediaType;
 }
 
 /**
@@ -23,6 +28,8 @@ export function judge(
 ): { mediaType: string; declaredType: string | null } {
   const mediaType = sniff(head)?.mediaType;
   if (mediaType === undefined || !isSupported(mediaType)) throw new SluiceError("media_type_unsupported");
-  if (mediaType !== "text/plain" || !isMarkdown(declaredType, fileName)) return { mediaType, declaredType };
-  return { mediaType: "text/markdown", declaredType: "text/markdown" };
+  const named = mediaType === "text/plain" ? lookalike(declaredType, fileName) : undefined;
+  if (!named) return { mediaType, declaredType };
+  // What else the declaration says, such as the charset, is kept.
+  return { mediaType: named, declaredType: declaredType?.toLowerCase().startsWith(named) ? declaredType : named };
 }

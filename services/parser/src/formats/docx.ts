@@ -1,11 +1,17 @@
 import { SluiceError } from "@sluice/contracts";
-import { bytesEncoding, decode } from "../reading/encoding.js";
+import { sniff } from "@sluice/media";
+import { writeEmbedded } from "../reading/embedded.js";
+import { readMime } from "../reading/mime.js";
+import { Package } from "../reading/package.js";
+import { readRtf } from "../reading/rtf.js";
+import { WordNumbering } from "../reading/word-numbering.js";
 import { WordReader } from "../reading/word-reader.js";
-import { headingStyles } from "../reading/word-styles.js";
-import { readXml, xmlEncoding } from "../reading/xml.js";
+import { type WordStyles, wordStyles } from "../reading/word-styles.js";
+import { readXml } from "../reading/xml.js";
 import { Zip, type ZipMember } from "../reading/zip.js";
 import { blocksText, writeSection } from "../writing/blocks.js";
-import type { Format } from "./format.js";
+import type { Format, Limits, Output } from "./format.js";
+import { writeHtml } from "./html.js";
 
 /** Word documents: page headers, body by headings, footnotes, comments, footers; embedded files as children. */
 export const docx: Format = {
@@ -14,7 +20,7 @@ export const docx: Format = {
   family: "zip",
   recognise: async (probe) => ((await probe.zipMembers()).some(({ name }) => isBody(name)) ? 10 : null),
   keeps:
-    "Page headers, body by headings, lists, tables with their cells, text boxes, foot- and endnotes, comments, page footers; embedded files as children.",
+    "Page headers, body by headings, lists with their numbers, tables with their cells, text boxes, text included from other formats, foot- and endnotes, comments, page footers; embedded files as children; no deleted text.",
   codes: ["document_encrypted", "document_type_unsupported"],
   limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
@@ -22,22 +28,29 @@ export const docx: Format = {
   async parse(source, out, limits) {
     const zip = await Zip.open(source.path, limits.maxExpandedBytes);
     try {
+      const files = new Package(zip, limits);
       const body = mainPart(zip);
-      const xml = async (member: ZipMember) => {
-        const bytes = await zip.read(member);
-        return decode(bytes, bytesEncoding(bytes, xmlEncoding(bytes)));
-      };
+      const xml = (member: ZipMember) => files.text(member);
       const folder = body.name.slice(0, body.name.lastIndexOf("/") + 1);
       const styles = zip.find(`${folder}styles.xml`);
-      const reader = new WordReader(styles ? await headingStyles(await xml(styles), limits.maxDepth) : new Map());
+      const numbering = new WordNumbering();
+      await files.read(`${folder}numbering.xml`, numbering);
+      const known = styles ? await wordStyles(await xml(styles), limits.maxDepth) : noStyles;
+      const reader = new WordReader(known, numbering);
       const seen = new Set<string>();
       for (const member of [
         ...parts(zip, "header"),
         body,
         ...parts(zip, "footnotes", "endnotes", "comments", "footer"),
       ]) {
+        const included = await inclusions(files, member.name);
         await readXml([await xml(member)], reader, limits.maxDepth);
         for (const section of reader.take()) {
+          if ("inclusion" in section) {
+            const part = included.get(section.inclusion);
+            if (part) await include(files, part, out, limits);
+            continue;
+          }
           // The same header for first, even and odd pages is one header.
           const text = blocksText(section.blocks);
           if (member !== body && seen.has(text)) continue;
@@ -45,15 +58,14 @@ export const docx: Format = {
           await writeSection(out, section);
         }
       }
-      for (const member of zip.members.filter(isEmbedded)) {
-        const fileName = member.name.slice(member.name.lastIndexOf("/") + 1);
-        await out.child({ path: member.name, fileName, declaredType: null, bytes: zip.stream(member) });
-      }
+      await writeEmbedded(zip, folder, out, limits);
     } finally {
       zip.close();
     }
   },
 };
+
+const noStyles: WordStyles = { headings: new Map(), lists: new Map() };
 
 function mainPart(zip: Zip): ZipMember {
   const main = zip.find("word/document.xml") ?? zip.members.find(({ name }) => isBody(name));
@@ -64,19 +76,50 @@ function mainPart(zip: Zip): ZipMember {
 }
 
 function isBody(name: string): boolean {
-  return /^word\/document\d*\.xml$/.test(name);
+  return /^word\/document\d*\.xml$/i.test(name);
 }
 
 /** Parts of these kinds, in the order of their numbers. */
 function parts(zip: Zip, ...kinds: string[]): ZipMember[] {
   return kinds.flatMap((kind) =>
     zip.members
-      .filter(({ name }) => new RegExp(`^word/${kind}\\d*\\.xml$`).test(name))
+      .filter(({ name }) => new RegExp(`^word/${kind}\\d*\\.xml$`, "i").test(name))
       .sort((one, two) => one.name.localeCompare(two.name, "en", { numeric: true })),
   );
 }
 
-/** Whole files put into the document, and text it includes from other formats; OLE objects of programs are not for reading. */
-function isEmbedded({ name }: ZipMember): boolean {
-  return /^word\/(embeddings\/.+\.(docx|pdf|txt|html?|xml)|afchunk[^/]*\.\w+)$/i.test(name);
+/** What a part includes from parts in other formats, by the ids that it names them by. */
+async function inclusions(files: Package, part: string): Promise<Map<string, string>> {
+  const related = [...(await files.relationships(part))].filter(([, { type }]) => type === "aFChunk");
+  return new Map(related.map(([id, { target }]) => [id, target]));
+}
+
+/** Text that Word shows as if it stood in the document. */
+async function include(files: Package, part: string, out: Output, limits: Limits): Promise<void> {
+  const member = files.find(part);
+  if (!member) {
+    out.warn("attachment_not_available");
+    return;
+  }
+  const bytes = await files.zip.read(member);
+  const judged = sniff(bytes.subarray(0, 16_384));
+  if (judged?.family === "rtf") {
+    const { html, sections } = readRtf(bytes, limits.maxDepth);
+    if (html === null) for (const section of sections) await writeSection(out, section);
+    else await writeHtml([html], out);
+  } else if (judged?.family === "mail") {
+    const { html, text } = await readMime(bytes);
+    if (html) await writeHtml([html], out);
+    else await out.section({ text: text ?? "" });
+  } else if (judged?.mediaType === "text/html" || judged?.mediaType === "application/xml") {
+    await writeHtml([await files.text(member)], out);
+  } else if (judged?.mediaType === "text/plain") {
+    const text = await files.text(member);
+    // A fragment of HTML may begin with words.
+    if (/\.x?html?$/i.test(part)) await writeHtml([text], out);
+    else await out.section({ text });
+  } else {
+    const fileName = part.slice(part.lastIndexOf("/") + 1);
+    await out.child({ path: part, fileName, declaredType: null, bytes });
+  }
 }

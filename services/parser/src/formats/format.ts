@@ -52,11 +52,14 @@ export interface Placed extends TextRange {
   at(from: number, to: number): TextRange;
 }
 
+/** A row's cells; with the line they stand in, where the display text keeps that as it was written. A line may have no cells. */
+export type RowInput = readonly string[] | { cells: readonly string[]; line: string };
+
 export interface TableInput {
   title?: string | null;
   /** How many of the first rows are headings. */
   headerRows?: number;
-  rows: Iterable<readonly string[]> | AsyncIterable<readonly string[]>;
+  rows: Iterable<RowInput> | AsyncIterable<RowInput>;
   /** Goes on with the table before it, whose title and heading rows it shares. */
   continues?: boolean;
   gap?: Gap;

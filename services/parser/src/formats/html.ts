@@ -5,7 +5,7 @@ import { fileEncoding, readSample, readText } from "../reading/encoding.js";
 import { MarkupFlow } from "../reading/markup-flow.js";
 import { type Block, blocksText, type FlowSection, writeSection } from "../writing/blocks.js";
 import { cutPoint } from "../writing/split.js";
-import type { Format, SectionHead } from "./format.js";
+import type { Format, Output, SectionHead } from "./format.js";
 
 /** Browsers stop at 512 open elements; beyond this a page is an attack on the reader. */
 const maxOpenElements = 10_000;
@@ -29,17 +29,22 @@ export const html: Format = {
       source.path,
       charsetOf(source.declaredType) ?? (await metaCharset(source.path)),
     );
-    const reader = new HtmlReader();
-    for await (const piece of readText(source.path, encoding)) {
-      reader.write(piece);
-      for (const section of reader.take()) await writeSection(out, section);
-    }
-    for (const section of reader.end()) await writeSection(out, section);
-    if (reader.title || reader.language) {
-      out.header({ title: reader.title.replace(/\s+/g, " ").trim() || null, language: reader.language });
-    }
+    await writeHtml(readText(source.path, encoding), out);
   },
 };
+
+/** Writes a page: its headings begin sections. */
+export async function writeHtml(pieces: AsyncIterable<string> | Iterable<string>, out: Output): Promise<void> {
+  const reader = new HtmlReader();
+  for await (const piece of pieces) {
+    reader.write(piece);
+    for (const section of reader.take()) await writeSection(out, section);
+  }
+  for (const section of reader.end()) await writeSection(out, section);
+  if (reader.title || reader.language) {
+    out.header({ title: reader.title.replace(/\s+/g, " ").trim() || null, language: reader.language });
+  }
+}
 
 async function metaCharset(path: string): Promise<string | null> {
   const head = (await readSample(path, 4_096)).toString("latin1");

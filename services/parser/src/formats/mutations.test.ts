@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { SluiceError } from "@sluice/contracts";
 import { ParserPool } from "../isolation/parser-pool.js";
-import { parseInPool, temporaryFile } from "../testing/collect.js";
+import { checked, parseInPool, temporaryFile } from "../testing/collect.js";
 import { mutate, randomNumbers } from "../testing/mutate.js";
 
 // Samples, damaged at random: a sample of such inputs here, many more in .ci/run (SLUICE_MUTATIONS). A failure names its number, and
@@ -25,7 +25,7 @@ afterAll(() => pool.destroy());
 async function outcome(bytes: Uint8Array): Promise<string> {
   const job = await temporaryFile(bytes);
   try {
-    const parsed = await parseInPool(pool, job);
+    const parsed = checked(await parseInPool(pool, job));
     expect(JSON.stringify(parsed.sections)).not.toMatch(/\\u0000|\\ud[89a-f]/);
     return "read";
   } catch (error) {

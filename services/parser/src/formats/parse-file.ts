@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { type ParseSummary, SluiceError } from "@sluice/contracts";
-import { sniff } from "@sluice/media";
+import { type Family, sniff } from "@sluice/media";
 import type { Recognition } from "../recognition/recogniser.js";
 import { OutputWriter } from "../writing/output-writer.js";
 import { asFailure } from "./failure.js";
@@ -70,11 +70,18 @@ async function recognise(probe: Probe): Promise<Format> {
     const score = await format.recognise(probe);
     if (score !== null && score > (best?.score ?? 0)) best = { format, score };
   }
-  if (!best) throw new SluiceError((await isLocked(probe)) ? "document_encrypted" : "document_type_unsupported");
-  return best.format;
+  if (best) return best.format;
+  if (otherArchives.has(probe.family)) throw new SluiceError("archive_unsupported");
+  throw new SluiceError((await isLocked(probe)) ? "document_encrypted" : "document_type_unsupported");
 }
 
+/** Known by their marks, and not unpacked. */
+const otherArchives: ReadonlySet<Family> = new Set(["7z", "rar", "bzip2", "xz"]);
+
+/** A locked Office document is a compound file around a cipher. */
+
 async function isLocked(probe: Probe): Promise<boolean> {
+  if (probe.family === "cfb") return (await probe.cfbNames()).some((name) => name.toLowerCase() === "encryptedpackage");
   return probe.family === "zip" && (await probe.zipMembers()).some(({ encrypted }) => encrypted);
 }
 

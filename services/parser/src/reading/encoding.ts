@@ -14,6 +14,7 @@ export async function fileEncoding(path: string, declared?: string | null): Prom
   const sample = await readSample(path);
   const byHead = textEncoding(sample) ?? "windows-1252";
   if (isUtf16(byHead)) return byHead;
+  if (isEscaped(sample)) return "iso-2022-jp";
   if (await isUtf8(path)) return "utf-8";
   return chosenEncoding(sample, declared);
 }
@@ -22,6 +23,7 @@ export async function fileEncoding(path: string, declared?: string | null): Prom
 export function bytesEncoding(bytes: Uint8Array, declared?: string | null): string {
   const byHead = textEncoding(bytes.subarray(0, sampleLength)) ?? "windows-1252";
   if (isUtf16(byHead)) return byHead;
+  if (isEscaped(bytes.subarray(0, sampleLength))) return "iso-2022-jp";
   try {
     new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     return "utf-8";
@@ -30,23 +32,88 @@ export function bytesEncoding(bytes: Uint8Array, declared?: string | null): stri
   }
 }
 
-function chosenEncoding(sample: Uint8Array, declared?: string | null): string {
-  const label = declared?.trim().toLowerCase();
-  // A file that says it is UTF-8 or ASCII and is not was made by Western software, nearly always.
-  if (label && !/^(utf-?8|us-ascii|ascii|utf-?16.*)$/.test(label) && isKnown(label)) return label;
-  return guess(sample);
+/** Japanese in seven bits, which would pass for ASCII. */
+function isEscaped(sample: Uint8Array): boolean {
+  const text = Buffer.from(sample.buffer, sample.byteOffset, sample.length).toString("latin1");
+  return text.includes("\x1b$B") || text.includes("\x1b$@");
 }
 
-/** Western unless most letters are beyond ASCII, as in Hebrew, Arabic, Cyrillic or Japanese text. */
+function chosenEncoding(sample: Uint8Array, declared?: string | null): string {
+  const label = declared?.trim().toLowerCase();
+  const guessed = guess(withoutTags(sample));
+  // A file that says it is UTF-8 or ASCII and is not was made by Western software, nearly always.
+  if (!label || /^(utf-?8|us-ascii|ascii|utf-?16.*|x-user-defined)$/.test(label) || !isKnown(label)) return guessed;
+  // Software that does not know better says Western.
+  const isWestern = /^(iso-?8859-?1|latin-?1|windows-1252|cp1252)$/.test(label);
+  if (isWestern && !isLatin(guessed)) return guessed;
+  return fits(sample, label) ? label : guessed;
+}
+
+/** Bytes beyond ASCII that stand beside each other, by which script: in Latin text they stand alone. */
+const minRuns = 0.6;
+
+/** Western, unless the bytes beyond ASCII stand together as in Hebrew, Arabic, Cyrillic or Japanese text. */
 function guess(sample: Uint8Array): string {
-  let [ascii, beyond] = [0, 0];
-  for (const byte of sample) {
-    if (byte >= 0x80) beyond += 1;
-    else if ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a) ascii += 1;
+  let [beyond, together] = [0, 0];
+  for (let at = 0; at < sample.length; at += 1) {
+    if (!isBeyond(sample[at])) continue;
+    beyond += 1;
+    if (isBeyond(sample[at - 1]) || isBeyond(sample[at + 1])) together += 1;
   }
-  if (beyond < ascii) return "windows-1252";
-  const best = analyse(sample).find(({ name, confidence }) => confidence >= minConfidence && isKnown(name));
-  return best && !/^utf-16|^utf-32/i.test(best.name) ? best.name.toLowerCase() : "windows-1252";
+  if (together < beyond * minRuns) return latin(sample);
+  const best = analyse(sample).find(
+    ({ name, confidence }) => confidence >= minConfidence && isKnown(name) && !/^utf/i.test(name) && fits(sample, name),
+  );
+  return best?.name.toLowerCase() ?? "windows-1252";
+}
+
+/** So many letters beyond ASCII must speak for Central Europe. */
+const minCentral = 8;
+
+/** Central European where that is much likelier, or of an old Macintosh: its letters are where others keep quotation marks. */
+function latin(sample: Uint8Array): string {
+  let [mac, western, beyond] = [0, 0, 0];
+  for (let at = 0; at < sample.length; at += 1) {
+    const byte = sample[at] ?? 0;
+    if (byte >= 0x80) beyond += 1;
+    if (byte >= 0xc0) western += 1;
+    // Further up are small letters of Central Europe.
+    if (byte >= 0x80 && byte <= 0x90 && isSmall(sample[at - 1]) && isSmall(sample[at + 1])) mac += 1;
+  }
+  if (mac >= 2 && mac > western) return "macintosh";
+  if (beyond < minCentral) return "windows-1252";
+  const found = analyse(sample);
+  const of = (pattern: RegExp) => found.find(({ name }) => pattern.test(name))?.confidence ?? 0;
+  const central = of(/^(iso-8859-2|windows-1250)$/i);
+  return central >= 40 && central > of(/^(iso-8859-1|windows-1252)$/i) + 5 ? "windows-1250" : "windows-1252";
+}
+
+function isBeyond(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x80;
+}
+
+function isSmall(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x61 && byte <= 0x7a;
+}
+
+function isLatin(label: string): boolean {
+  return /^(windows-125[0247]|macintosh|iso-8859-([1-4]|9|1[03456]))$/i.test(label);
+}
+
+/** Whether the bytes are text in this encoding, as far as that can be told. */
+function fits(sample: Uint8Array, label: string): boolean {
+  try {
+    new TextDecoder(label, { fatal: true }).decode(sample, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Markup is ASCII in any language. */
+function withoutTags(sample: Uint8Array): Uint8Array {
+  const text = Buffer.from(sample.buffer, sample.byteOffset, sample.length).toString("latin1");
+  return Buffer.from(text.replace(/<[a-z/!][^<>]*>/gi, " "), "latin1");
 }
 
 function isKnown(label: string): boolean {

@@ -1,25 +1,35 @@
 import type { SectionHead } from "../formats/format.js";
 import { blocksText, type FlowSection } from "../writing/blocks.js";
 import { FlowText } from "./flow-text.js";
-import { headingLevel } from "./word-styles.js";
+import type { ListPlace, WordNumbering } from "./word-numbering.js";
+import { headingLevel, type WordStyles } from "./word-styles.js";
 import type { XmlHandler } from "./xml.js";
 
 /** Not shown: deleted revisions and moved-away text, field codes, older renderings of what is there in a newer one. */
 const hidden = new Set(["del", "moveFrom", "delText", "instrText", "Fallback", "pPrChange", "rPrChange"]);
 
+/** A place where another part is shown. */
+export interface Inclusion {
+  inclusion: string;
+}
+
 /** Reads one of a Word file's XML parts: paragraphs, headings, lists, tables, wherever their text hides. */
 export class WordReader implements XmlHandler {
-  readonly #headings: ReadonlyMap<string, number>;
+  readonly #styles: WordStyles;
+  readonly #numbering: WordNumbering;
+  /** The list that the paragraph, or its style, is in. */
+  #list: Partial<ListPlace> = {};
   readonly #flow = new FlowText();
-  readonly #sections: FlowSection[] = [];
+  readonly #sections: (FlowSection | Inclusion)[] = [];
   #head: SectionHead = {};
   #level: number | undefined;
   #title = "";
   #hidden = 0;
   #inText = 0;
 
-  constructor(headings: ReadonlyMap<string, number>) {
-    this.#headings = headings;
+  constructor(styles: WordStyles, numbering: WordNumbering) {
+    this.#styles = styles;
+    this.#numbering = numbering;
   }
 
   open(name: string, attributes: Record<string, string>): void {
@@ -30,15 +40,20 @@ export class WordReader implements XmlHandler {
     switch (name) {
       case "p":
         this.#level = undefined;
+        this.#list = {};
         this.#title = "";
         this.#flow.breakLine(1);
         break;
       case "pStyle":
-        this.#level = this.#headings.get(attributes.val ?? "") ?? headingLevel(attributes.val ?? "");
+        this.#level = this.#styles.headings.get(attributes.val ?? "") ?? headingLevel(attributes.val ?? "");
+        this.#list = { ...this.#styles.lists.get(attributes.val ?? "") };
         if (this.#level && !this.#flow.inCell) this.#finish();
         break;
-      case "numPr":
-        if (!this.#level) this.#flow.item("- ");
+      case "numId":
+        this.#list.id = attributes.val ?? "";
+        break;
+      case "ilvl":
+        this.#list.level = Number(attributes.val) || 0;
         break;
       case "vertAlign":
         if (attributes.val === "superscript") this.#flow.superscript();
@@ -69,6 +84,10 @@ export class WordReader implements XmlHandler {
       case "sym":
         this.#write(symbol(attributes.char ?? ""));
         break;
+      case "altChunk":
+        this.#finish();
+        this.#sections.push({ inclusion: attributes.id ?? "" });
+        break;
       case "docPr":
         // A picture's description is its text.
         if (attributes.descr) this.#flow.add(` [${attributes.descr}] `);
@@ -89,6 +108,7 @@ export class WordReader implements XmlHandler {
       return;
     }
     if (name === "t") this.#inText -= 1;
+    else if (name === "pPr") this.#beginItem();
     else if (name === "tc") this.#flow.closeCell();
     else if (name === "tr") this.#flow.closeRow();
     else if (name === "tbl") {
@@ -98,9 +118,18 @@ export class WordReader implements XmlHandler {
   }
 
   /** The sections read since the last call. */
-  take(): FlowSection[] {
+  take(): (FlowSection | Inclusion)[] {
     this.#finish();
     return this.#sections.splice(0);
+  }
+
+  /** What the list that the paragraph is in puts before it. */
+  #beginItem(): void {
+    const { id, level = 0 } = this.#list;
+    if (id === undefined) return;
+    this.#list = {};
+    const mark = this.#numbering.mark({ id, level });
+    if (mark && !(this.#level && mark === "- ")) this.#flow.item(mark);
   }
 
   /** Tabs align, they are not white space to collapse. */

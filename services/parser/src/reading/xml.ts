@@ -20,42 +20,61 @@ function local(name: string): string {
 }
 
 /**
- * Reads XML as a stream. Entities beyond XML's own five are never expanded, and a document that declares some is refused, as
- * its text would not be what its author wrote; one that ends early, or closes elements in another order, is damaged.
+ * Reads XML piece by piece, as it is given. Entities beyond XML's own five are never expanded, and a document that declares some is
+ * refused, as its text would not be what its author wrote; one that ends early, or closes elements in another order, is damaged.
  */
+export class XmlReader {
+  readonly #parser: Parser;
+  #elements = 0;
+  #ended = false;
+
+  constructor(handler: XmlHandler, maxDepth: number) {
+    let [depth, openedAt] = [0, -1];
+    const parser = new Parser(
+      {
+        onopentag: (name, attributes) => {
+          depth += 1;
+          this.#elements += 1;
+          openedAt = parser.endIndex;
+          if (depth > maxDepth) throw new SluiceError("limit_nesting");
+          handler.open(local(name), content(attributes));
+        },
+        ontext: (text) => handler.text(text),
+        onclosetag: (name, implied) => {
+          // `<a/>` counts as implied too, but ends where it was opened.
+          if (implied && (this.#ended || parser.endIndex !== openedAt)) throw new SluiceError("document_corrupt");
+          depth -= 1;
+          handler.close(local(name));
+        },
+        onprocessinginstruction(_name, data) {
+          if (/<?!ENTITY\b/i.test(data)) throw new SluiceError("document_corrupt");
+        },
+      },
+      { xmlMode: true },
+    );
+    this.#parser = parser;
+  }
+
+  write(piece: string): void {
+    this.#parser.write(piece);
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#parser.end();
+    if (this.#elements === 0) throw new SluiceError("document_corrupt");
+  }
+}
+
+/** Reads XML to its end. */
 export async function readXml(
   pieces: AsyncIterable<string> | Iterable<string>,
   handler: XmlHandler,
   maxDepth: number,
 ): Promise<void> {
-  let [depth, elements, openedAt] = [0, 0, -1];
-  let ended = false;
-  const parser = new Parser(
-    {
-      onopentag(name, attributes) {
-        depth += 1;
-        elements += 1;
-        openedAt = parser.endIndex;
-        if (depth > maxDepth) throw new SluiceError("limit_nesting");
-        handler.open(local(name), content(attributes));
-      },
-      ontext: (text) => handler.text(text),
-      onclosetag(name, implied) {
-        // `<a/>` counts as implied too, but ends where it was opened.
-        if (implied && (ended || parser.endIndex !== openedAt)) throw new SluiceError("document_corrupt");
-        depth -= 1;
-        handler.close(local(name));
-      },
-      onprocessinginstruction(_name, data) {
-        if (/<?!ENTITY\b/i.test(data)) throw new SluiceError("document_corrupt");
-      },
-    },
-    { xmlMode: true },
-  );
-  for await (const piece of pieces) parser.write(piece);
-  ended = true;
-  parser.end();
-  if (elements === 0) throw new SluiceError("document_corrupt");
+  const reader = new XmlReader(handler, maxDepth);
+  for await (const piece of pieces) reader.write(piece);
+  reader.end();
 }
 
 /** An XML file piece by piece, in the encoding that its bytes or its declaration name. */

@@ -45,9 +45,10 @@ export class Tables {
       gap = "\n";
     }
     for await (const given of input.rows) {
-      const cells = given.map((cell) => clean(cell).trim());
-      const line = rowText(cells);
-      const isHeading = headings-- > 0;
+      const [own, written] = "line" in given ? [given.cells, given.line] : [given, null];
+      const cells = own.map((cell) => clean(cell).trim());
+      const line = written === null ? rowText(cells) : clean(written).trimEnd();
+      const isHeading = cells.length > 0 && headings-- > 0;
       if (!line) {
         ranges.skip();
         continue;
@@ -58,6 +59,10 @@ export class Tables {
       }
       const { start, end } = await this.#text.place(line, gap);
       gap = "\n";
+      if (cells.length === 0) {
+        ranges.skip();
+        continue;
+      }
       ranges.add({ start, end });
       const row = { cells, start, end };
       if (isHeading) head.rows.push(row);

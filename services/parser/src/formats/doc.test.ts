@@ -1,0 +1,98 @@
+import { describe, expect, test } from "@jest/globals";
+import { parseBytes } from "../testing/collect.js";
+import { compound } from "../testing/office-files.js";
+
+interface Given {
+  /** Kinds of text in their order: body, notes, headers. */
+  parts: string[];
+  bits?: number;
+  /** Stretches of the text with properties, as bytes of a `grpprl` with its style before it. */
+  marks?: { upTo: number; style: number; properties: number[] }[];
+  pieces?: number;
+}
+
+/** A Word file with all its text in one piece of 8-bit characters. */
+function word({ parts, bits = 0, marks = [], pieces = 1 }: Given): Buffer {
+  const text = Buffer.from(parts.join(""), "latin1");
+  const start = 0x800;
+  const stream = Buffer.alloc(Math.max(start + text.length + 1_024, 8_192));
+  stream.writeUInt16LE(0xa5ec, 0);
+  stream.writeUInt16LE(0xc1, 2);
+  stream.writeUInt16LE(bits, 0x0a);
+  for (const [index, part] of parts.entries()) stream.writeUInt32LE(part.length, 0x4c + index * 4);
+  text.copy(stream, start);
+  const table = Buffer.alloc(8_192);
+  stream.writeUInt32LE(0, 0x1a2);
+  stream.writeUInt32LE(5 + 4 + pieces * 12, 0x1a6);
+  table[0] = 2;
+  table.writeUInt32LE(4 + pieces * 12, 1);
+  for (let index = 0; index < pieces; index += 1) {
+    table.writeUInt32LE(text.length * (index + 1), 5 + (index + 1) * 4);
+    table.writeUInt32LE((0x40000000 | (start * 2)) >>> 0, 5 + (pieces + 1) * 4 + index * 8 + 2);
+  }
+  if (marks.length > 0) addMarks(stream, table, start, marks);
+  return compound({ WordDocument: stream, "0Table": table });
+}
+
+function addMarks(stream: Buffer, table: Buffer, start: number, marks: NonNullable<Given["marks"]>): void {
+  const page = stream.subarray(512, 1_024);
+  page.fill(0);
+  page[511] = marks.length;
+  page.writeUInt32LE(start, 0);
+  let at = 500;
+  for (const [index, { upTo, style, properties }] of marks.entries()) {
+    page.writeUInt32LE(start + upTo, (index + 1) * 4);
+    const own = [style, 0, ...properties];
+    const words = (own.length + 2) >> 1;
+    at -= words * 2;
+    page[at] = words;
+    page.set(own, at + 1);
+    page[(marks.length + 1) * 4 + index * 13] = at / 2;
+  }
+  stream.writeUInt32LE(4_096, 0x102);
+  stream.writeUInt32LE(12, 0x106);
+  table.writeUInt32LE(1, 4_096 + 8);
+}
+
+const [inTable, rowEnd] = [
+  [0x16, 0x24, 1],
+  [0x16, 0x24, 1, 0x17, 0x24, 1],
+];
+
+describe("Word 97–2003", () => {
+  test("text, results of fields, notes and headers", async () => {
+    const parts = ["Seen \x13 DATE \x14today\x15.\rA\tB\x0bC\x93d\x94\r", "\x02 noted\r", "MRN 7\rMRN 7\r"];
+    const { sections } = await parseBytes(word({ parts }));
+    expect(sections.map(({ text }) => text)).toEqual(
+      ["Seen today.\nA\tB\nC“d”", "noted", "MRN 7"].map((text) => expect.stringContaining(text)),
+    );
+    expect(sections[2]?.text).toBe("MRN 7");
+  });
+
+  test("built-in headings begin sections, and rows are rows", async () => {
+    const body = "Plan\rNa\rserum\x07140\x07\x07\x07done\r";
+    const marks = [
+      { upTo: 5, style: 1, properties: [] },
+      { upTo: 8, style: 0, properties: inTable as number[] },
+      { upTo: 14, style: 0, properties: inTable as number[] },
+      { upTo: 18, style: 0, properties: inTable as number[] },
+      { upTo: 19, style: 0, properties: inTable as number[] },
+      { upTo: 20, style: 0, properties: rowEnd as number[] },
+      { upTo: 25, style: 0, properties: [] },
+    ];
+    const { sections, tables } = await parseBytes(word({ parts: [body], marks }));
+    expect(sections.map(({ title, text }) => [title, text])).toEqual([["Plan", "Plan\n\nNa; serum | 140 |\ndone"]]);
+    expect(tables[0]?.rows[0]?.cells).toEqual(["Na\nserum", "140", ""]);
+  });
+
+  test("locked ones say so; pieces that lie over each other, and other nonsense, are damage", async () => {
+    await expect(parseBytes(word({ parts: ["x\r"], bits: 0x100 }))).rejects.toMatchObject({
+      code: "document_encrypted",
+    });
+    await expect(parseBytes(word({ parts: ["x".repeat(5_000)], pieces: 100 }))).rejects.toMatchObject({
+      code: "document_corrupt",
+    });
+    const bare = compound({ WordDocument: Buffer.alloc(5_000) });
+    await expect(parseBytes(bare)).rejects.toMatchObject({ code: "document_corrupt" });
+  });
+});

@@ -1,0 +1,31 @@
+/** a … z, aa, bb …, as office programs count; a count that nobody reaches stays a number. */
+export function letterCount(count: number): string {
+  if (count < 1 || count > 780) return String(count);
+  return String.fromCharCode(97 + ((count - 1) % 26)).repeat(Math.ceil(count / 26));
+}
+
+const romans: readonly [number, string][] = [
+  [1000, "m"],
+  [900, "cm"],
+  [500, "d"],
+  [400, "cd"],
+  [100, "c"],
+  [90, "xc"],
+  [50, "l"],
+  [40, "xl"],
+  [10, "x"],
+  [9, "ix"],
+  [5, "v"],
+  [4, "iv"],
+  [1, "i"],
+];
+
+/** i, ii, iii …, as far as that goes. */
+export function romanCount(count: number): string {
+  if (count < 1 || count > 4_999) return String(count);
+  let [text, left] = ["", count];
+  for (const [value, sign] of romans) {
+    for (; left >= value; left -= value) text += sign;
+  }
+  return text;
+}
