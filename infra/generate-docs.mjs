@@ -88,6 +88,7 @@ const runningPage = `${running.slice(0, from)}${begin}\n${metrics}\n${running.sl
 const limitVariables = {
   maxPages: "PARSER_MAX_PAGES",
   maxExpandedBytes: "PARSER_MAX_EXPANDED_MB",
+  maxPixels: "PARSER_MAX_MEGAPIXELS",
   maxDepth: "PARSER_MAX_DEPTH",
   maxChildren: "PARSER_MAX_CHILDREN",
 };

@@ -1,12 +1,17 @@
 // Writes the binary samples (PDF, Word, PNG) and those that carry one. Deterministic: the same bytes on every run.
 // Usage: node samples/generate.mjs
 import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { deflateSync } from "node:zlib";
+import { createRequire } from "node:module";
+import { createCanvas, loadImage } from "@napi-rs/canvas";
 import JSZip from "jszip";
+import { PDFParse } from "pdf-parse";
 import PDFDocument from "pdfkit";
 
 const folder = new URL("./documents/", import.meta.url);
 mkdirSync(folder, { recursive: true });
+const fonts = `${dirname(createRequire(import.meta.url).resolve("pdfjs-dist/package.json"))}/standard_fonts/`;
 const when = new Date("2025-03-14T09:30:00Z");
 const save = (name, bytes) => writeFileSync(new URL(name, folder), bytes);
 
@@ -83,50 +88,106 @@ function pngChunk(type, data) {
   return Buffer.concat([length, body, sum]);
 }
 
-/** Letters of 5 by 7 pixels, enough for a stamp on a scan. */
-const glyphs = {
-  C: "01110100011000010000100001000101110", E: "11111100001000011110100001000011111", F: "11111100001000011110100001000010000",
-  R: "11110100011000111110101001001010001", A: "01110100011000111111100011000110001", L: "10000100001000010000100001000011111",
-  S: "01111100001000001110000010000111110", N: "10001110011010110011100011000110001", D: "11110100011000110001100011000111110",
-  " ": "0".repeat(35),
-};
+/** A page as a scanner sees it: black or white, a row of booleans for each row of pixels. */
+async function scan(draw, { size = [420, 260], dpi = 200 } = {}) {
+  const page = await pdf(draw, { size, margin: 24 });
+  const parser = new PDFParse({ data: new Uint8Array(page), disableFontFace: true, standardFontDataUrl: fonts });
+  const { pages } = await parser.getScreenshot({ scale: dpi / 72, imageDataUrl: false });
+  await parser.destroy();
+  const drawn = await loadImage(Buffer.from(pages[0].data));
+  const context = createCanvas(drawn.width, drawn.height).getContext("2d");
+  context.drawImage(drawn, 0, 0);
+  const { data, width, height } = context.getImageData(0, 0, drawn.width, drawn.height);
+  return Array.from({ length: height }, (_, y) =>
+    Array.from({ length: width }, (_, x) => data[(y * width + x) * 4] < 140),
+  );
+}
 
-function scan(lines, scale = 6) {
-  const [width, height] = [720, 60 + lines.length * 11 * scale];
-  const rows = Array.from({ length: height }, () => Buffer.alloc(width + 1, 255));
-  for (const row of rows) row[0] = 0;
-  for (const [lineNumber, line] of lines.entries()) {
-    for (const [column, letter] of [...line].entries()) {
-      for (const [bit, on] of [...(glyphs[letter] ?? glyphs[" "])].entries()) {
-        if (on !== "1") continue;
-        const [x, y] = [30 + (column * 6 + (bit % 5)) * scale, 30 + (lineNumber * 11 + Math.floor(bit / 5)) * scale];
-        for (let dy = 0; dy < scale; dy += 1) rows[y + dy].fill(20, x + 1, x + 1 + scale);
-      }
-    }
-  }
+/** A quarter turn clockwise. */
+const turned = (rows) => rows[0].map((_, x) => rows.map((row) => row[x]).reverse());
+
+/** Eight pixels a byte, each row from a byte of its own. */
+function packed(row, ink) {
+  const bytes = Buffer.alloc(Math.ceil(row.length / 8), ink ? 0 : 255);
+  for (const [x, isInk] of row.entries()) if (isInk) bytes[x >> 3] ^= 0x80 >> (x & 7);
+  return bytes;
+}
+
+function png(rows) {
   const size = Buffer.alloc(13);
-  size.writeUInt32BE(width, 0);
-  size.writeUInt32BE(height, 4);
-  size.set([8, 0, 0, 0, 0], 8);
+  size.writeUInt32BE(rows[0].length, 0);
+  size.writeUInt32BE(rows.length, 4);
+  size.set([1, 0, 0, 0, 0], 8);
   return Buffer.concat([
     Buffer.from("89504e470d0a1a0a", "hex"),
     pngChunk("IHDR", size),
-    pngChunk("IDAT", deflateSync(Buffer.concat(rows))),
+    pngChunk("IDAT", deflateSync(Buffer.concat(rows.flatMap((row) => [Buffer.alloc(1), packed(row, false)])))),
     pngChunk("IEND", Buffer.alloc(0)),
   ]);
 }
 
-const picture = scan(["REFERRAL CARD", "ALLERGEN  SEED", "CLEARED"]);
-save("scanned-referral-card.png", picture);
-save("scanned-letter.pdf", await pdf((d) => d.image(picture, 40, 60, { width: 500 })));
+/** Pages as a fax machine stores them; `dpi` across and down. */
+function tiff(pages, [dpiX, dpiY]) {
+  const parts = [Buffer.from("49492a0000000000", "hex")];
+  let [at, link] = [8, { buffer: parts[0], place: 4 }];
+  for (const rows of pages) {
+    const data = deflateSync(Buffer.concat(rows.map((row) => packed(row, true))));
+    const padded = Buffer.concat([data, Buffer.alloc(data.length % 2)]);
+    const directoryAt = at + padded.length;
+    const tags = [
+      [256, 4, rows[0].length], [257, 4, rows.length], [258, 3, 1], [259, 3, 8], [262, 3, 0], [273, 4, at],
+      [277, 3, 1], [278, 4, rows.length], [279, 4, data.length], [282, 5, 0], [283, 5, 8], [296, 3, 2],
+    ];
+    const directory = Buffer.alloc(2 + tags.length * 12 + 4 + 16);
+    const numbersAt = 2 + tags.length * 12 + 4;
+    directory.writeUInt16LE(tags.length, 0);
+    for (const [index, [tag, type, value]] of tags.entries()) {
+      directory.writeUInt16LE(tag, 2 + index * 12);
+      directory.writeUInt16LE(type, 4 + index * 12);
+      directory.writeUInt32LE(1, 6 + index * 12);
+      directory.writeUInt32LE(type === 5 ? directoryAt + numbersAt + value : value, 10 + index * 12);
+    }
+    for (const [index, number] of [dpiX, 1, dpiY, 1].entries()) directory.writeUInt32LE(number, numbersAt + index * 4);
+    link.buffer.writeUInt32LE(directoryAt, link.place);
+    link = { buffer: directory, place: 2 + tags.length * 12 };
+    parts.push(padded, directory);
+    at = directoryAt + directory.length;
+  }
+  return Buffer.concat(parts);
+}
+
+const card = await scan((d) => {
+  d.font("Helvetica-Bold").fontSize(16).text("Referral card").font("Helvetica").fontSize(12).moveDown(0.5);
+  d.text("Patient: Ingrid Solberg, born 8 January 1984");
+  d.text("Sesame seed: food challenge passed without reaction.");
+  d.text("The allergy entry for sesame may be removed.");
+});
+save("scanned-referral-card.png", png(card));
+const letter = await scan((d) => {
+  d.font("Helvetica").fontSize(12).text("Dear colleague,").moveDown(0.5);
+  d.text("Mr Tobias Ferreira was seen in the sleep clinic on 3 April 2025.");
+  d.text("Polysomnography shows severe obstructive sleep apnoea with an index of 41 events an hour.");
+  d.text("Nocturnal positive pressure at 9 cm of water was started.");
+});
+// Laid on the glass sideways.
+save("scanned-letter.pdf", await pdf((d) => d.image(png(turned(letter)), 60, 60, { width: 260 })));
 save(
   "faxed-consult-mixed.pdf",
   await pdf((d) => {
     d.fontSize(12).text("Fax cover sheet: Dermatology consult for Yusuf Demir, born 2 February 1990.");
     d.text("Biopsy of the left forearm: psoriasis vulgaris. Start calcipotriol with betamethasone foam once daily.");
-    d.addPage().image(picture, 40, 60, { width: 500 });
+    d.addPage().image(png(card), 40, 60, { width: 420 });
   }),
 );
+const results = await scan((d) => {
+  d.font("Helvetica").fontSize(12).text("Laboratory results for Amina Okafor, born 30 June 1967").moveDown(0.5);
+  d.text("Ferritin 8 micrograms per litre, haemoglobin 9.1 grams per decilitre.");
+  d.text("Iron deficiency anaemia: please arrange an upper endoscopy.");
+});
+const empty = results.map((row) => row.map(() => false));
+// A fax has half as many rows as columns; the second sheet went in upside down, the third has nothing on it.
+const coarse = (rows) => rows.filter((_, y) => y % 2 === 0);
+save("faxed-results.tif", tiff([results, turned(turned(letter)), empty].map(coarse), [200, 100]));
 save("blank-page.pdf", await pdf(() => {}));
 
 const contentTypes = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/><Override PartName="/word/styles.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.styles+xml"/><Override PartName="/word/header1.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.header+xml"/></Types>`;

@@ -131,7 +131,7 @@ it("hands a parse over to recognition, which keeps its pages through generations
   if (scan === undefined) throw new Error("nothing was handed over");
   const once = await take(pipeline, "ocr", scan, "ocr-1", { leaseMs: 1 });
   expect(await work.recognised(once, "engine-1", 1)).toBeNull();
-  const page = { text: "Page one", lines: [], rotation: 90 as const, confidence: 0.8 };
+  const page = { kind: "ocr" as const, text: "Page one", lines: [], rotation: 90 as const, confidence: 0.8 };
   expect(await work.putRecognised(once, "engine-1", 1, page)).toBe("stored");
   await until(async () =>
     (await supervision.stranded(0, null, 100, [scope.organizationId])).some((each) => each.expired),

@@ -37,6 +37,11 @@ const table = {
     title: "The document holds no text.",
     advice: "Check that the right file was sent.",
   },
+  document_illegible: {
+    kind: "permanent",
+    title: "No text could be recognised on the document's pages.",
+    advice: "Send a better scan; check OCR_LANGUAGES if the text is in another language.",
+  },
   document_type_unsupported: {
     kind: "permanent",
     title: "The document's content is of a kind that can't be read.",
@@ -45,7 +50,7 @@ const table = {
   ocr_required: {
     kind: "permanent",
     title: "The document is a scan and has no text layer.",
-    advice: "Send a copy with recognised text; recognition is not available in this version.",
+    advice: "Send a copy with recognised text; or turn recognition on: it is off here (OCR).",
   },
   limit_time: {
     kind: "transient",
@@ -63,6 +68,11 @@ const table = {
     kind: "permanent",
     title: "The document has more pages than allowed.",
     advice: "Raise PARSER_MAX_PAGES, or split the document.",
+  },
+  limit_pixels: {
+    kind: "permanent",
+    title: "A picture in the document has more pixels than allowed.",
+    advice: "Scan it at 300 dots an inch, or raise PARSER_MAX_MEGAPIXELS if the file is trusted.",
   },
   limit_expanded_size: {
     kind: "permanent",

@@ -255,6 +255,8 @@ export const WrittenSummary = ParseSummary.extend({
 
 /** A page that was recognised: what is kept of it, so that no worker has to do it again. */
 export const RecognisedPage = z.object({
+  /** ocr: it has text · blank: there is nothing on it · unreadable: there is something, and none of it is legible text */
+  kind: z.enum(["ocr", "blank", "unreadable"]),
   text: z.string(),
   /** The text's lines in its order, `bbox` [left, top, right, bottom] in pixels of the upright page. */
   lines: z.array(

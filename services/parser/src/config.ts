@@ -5,6 +5,7 @@ import { variable } from "@sluice/runtime";
 import { storeConfig } from "@sluice/store";
 import { z } from "zod";
 import { defaultLimits } from "./formats/format.js";
+import { engineChoices } from "./recognition/choose-engine.js";
 
 /** The queues that a parser can serve. */
 export const parserQueues = ["parse", "ocr"] as const;
@@ -36,8 +37,23 @@ export const parserConfig = {
       positive(120_000),
       "Longest that reading a document may take, without what storing takes; milliseconds.",
     ),
+    memoryMb: variable("PARSER_MEMORY_MB", positive(768), "Most memory that reading a document may take."),
   },
   ocr: {
+    engine: variable(
+      "OCR",
+      z.enum(engineChoices).default("auto"),
+      "What recognises pages: `tesseract` where it is installed, `tesseract.js`, which always is, `auto` for the first of them that has the languages, or `off`.",
+    ),
+    languages: variable(
+      "OCR_LANGUAGES",
+      z
+        .string()
+        .default("eng")
+        .transform((list) => [...new Set(list.split(/[,+]/).map((name) => name.trim()))])
+        .pipe(z.array(z.string().regex(/^[a-z_]{3,16}$/i)).min(1)),
+      "Languages of scanned pages, by tesseract's names, separated by commas; each but `eng` takes the npm package `@tesseract.js-data/<language>`, or tesseract's own data.",
+    ),
     concurrency: variable(
       "PARSER_OCR_CONCURRENCY",
       positive(1),
@@ -48,13 +64,22 @@ export const parserConfig = {
       positive(300_000),
       "Longest that a document in recognition may take from one recognised page to the next; milliseconds.",
     ),
+    memoryMb: variable(
+      "PARSER_OCR_MEMORY_MB",
+      positive(1_536),
+      "Most memory that recognising a document's pages may take, the engine included.",
+    ),
   },
-  memoryMb: variable("PARSER_MEMORY_MB", positive(768), "Most memory that reading a document may take."),
   maxPages: variable("PARSER_MAX_PAGES", positive(defaultLimits.maxPages), "Pages a document may have."),
   maxExpandedMb: variable(
     "PARSER_MAX_EXPANDED_MB",
     positive(defaultLimits.maxExpandedBytes / 1024 / 1024),
     "What a document may unpack to.",
+  ),
+  maxMegapixels: variable(
+    "PARSER_MAX_MEGAPIXELS",
+    positive(defaultLimits.maxPixels / 1_000_000),
+    "What one page's picture may have, in millions of pixels; a page of A4 at 600 dots an inch has 35.",
   ),
   maxDepth: variable("PARSER_MAX_DEPTH", positive(defaultLimits.maxDepth), "Levels of elements within elements."),
   maxChildren: variable(

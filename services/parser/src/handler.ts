@@ -80,6 +80,7 @@ export function createParseHandler(deps: Deps) {
           child,
           recognised: ({ engine, page }) => work.recognised(task, engine, page),
           keepRecognised: async ({ engine, page, result }) => {
+            deps.logger.debug("parse.page_recognised", { ingestionId: task.ingestionId, outcome: result.kind });
             if ((await work.putRecognised(task, engine, page, result)) === "stale") throw new Stale();
           },
         },

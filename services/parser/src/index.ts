@@ -4,6 +4,7 @@ import { createStore, type Store } from "@sluice/store";
 import type { ParserQueue, parserConfig } from "./config.js";
 import { createParseHandler } from "./handler.js";
 import { ParserPool } from "./isolation/parser-pool.js";
+import { chooseEngine } from "./recognition/choose-engine.js";
 import { createScratch, type Scratch } from "./scratch.js";
 
 export { parserConfig } from "./config.js";
@@ -40,15 +41,32 @@ function createQueueService(
   store: Store,
   scratch: Scratch,
 ): Service {
-  const { memoryMb, maxPages, maxDepth, maxChildren, maxChildDepth } = config;
-  const { concurrency, timeoutMs } = config[queue];
+  const { maxPages, maxDepth, maxChildren, maxChildDepth } = config;
+  const { concurrency, timeoutMs, memoryMb } = config[queue];
+  const { engine: choice, languages } = config.ocr;
   const pool = new ParserPool({
     size: concurrency,
     timeoutMs,
     memoryMb,
-    limits: { maxPages, maxDepth, maxChildren, maxExpandedBytes: config.maxExpandedMb * 1024 * 1024 },
-    recognition: queue === "ocr" ? "here" : "elsewhere",
+    limits: {
+      maxPages,
+      maxDepth,
+      maxChildren,
+      maxExpandedBytes: config.maxExpandedMb * 1024 * 1024,
+      maxPixels: config.maxMegapixels * 1_000_000,
+    },
+    recognition: choice === "off" ? "none" : "elsewhere",
   });
+
+  async function prepare(): Promise<void> {
+    if (queue === "ocr") {
+      const engine = await chooseEngine({ choice, languages });
+      if (engine) pool.recogniseWith(engine);
+      tools.logger.info("parser.recognition", { provider: engine?.name ?? "off", model: engine?.version });
+    }
+    await pool.start();
+  }
+
   return createStageService({
     queue,
     tools,
@@ -57,7 +75,7 @@ function createQueueService(
     concurrency,
     work: store.work,
     databaseReady: store.ready,
-    prepare: () => pool.start(),
+    prepare,
     dispose: () => pool.destroy(),
     handler: createParseHandler({ store, pool, scratch, ...tools, maxChildDepth }),
   });

@@ -17,7 +17,7 @@ import type {
   TextRange,
 } from "@sluice/contracts";
 import type { Family } from "@sluice/media";
-import type { RecognitionInput } from "../recognition/recogniser.js";
+import type { Picture } from "../picture/picture.js";
 import type { Probe } from "./probe.js";
 
 /** A file to read, already judged by its content. */
@@ -124,15 +124,17 @@ export interface Output {
   relation(relation: Relation): void;
   /**
    * Recognises a page's text. Null where this deployment has no recogniser; the page is then an `image`. In the queue of text
-   * documents it does not return: the run ends, and begins anew in the queue `ocr`. The image is asked for only when it is needed.
+   * documents it does not return: the run ends, and begins anew in the queue `ocr`. The picture is asked for only when it is needed.
    */
-  recognise(page: { number: number; image: () => Promise<RecognitionInput> }): Promise<RecognisedPage | null>;
+  recognise(page: { number: number; picture: () => Promise<Picture> }): Promise<RecognisedPage | null>;
 }
 
 export interface Limits {
   maxPages: number;
   /** UTF-8 bytes of text and children a file may unpack to. */
   maxExpandedBytes: number;
+  /** Pixels of one page's picture. */
+  maxPixels: number;
   /** Levels of elements within elements. */
   maxDepth: number;
   maxChildren: number;
@@ -141,6 +143,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   maxPages: 5_000,
   maxExpandedBytes: 512 * 1024 * 1024,
+  maxPixels: 80_000_000,
   maxDepth: 256,
   maxChildren: 10_000,
 };

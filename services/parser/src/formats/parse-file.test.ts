@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { createCanvas } from "@napi-rs/canvas";
 import { parseBytes } from "../testing/collect.js";
 import { asFailure, traceOf } from "./failure.js";
 
@@ -27,12 +28,18 @@ describe("what a file is", () => {
   });
 
   test("a picture is recognised where that is possible, and goes on to where it is otherwise", async () => {
-    const png = Buffer.from("89504e470d0a1a0a0000", "hex");
+    const png = createCanvas(1, 1).toBuffer("image/png");
     const lines = [{ text: "Dear colleague", confidence: 0.8, bbox: null }];
     const pages = { find: async () => null, keep: async () => {} };
     const recogniser = {
       engine: "test/1",
-      recognise: async () => ({ text: "Dear\0 colleague\n", lines, rotation: 180 as const, confidence: 0.8 }),
+      recognise: async () => ({
+        kind: "ocr" as const,
+        text: "Dear\0 colleague\n",
+        lines,
+        rotation: 180 as const,
+        confidence: 0.8,
+      }),
     };
     const here = { kind: "here" as const, recogniser, pages, signal: new AbortController().signal };
     const read = await parseBytes(png, null, {}, here);

@@ -29,7 +29,10 @@ export async function parseFile(
     if (contradicts(format, job.declaredType)) out.warn("declared_type_wrong");
     await format.parse(source, out, limits);
     const { children, ...totals } = await out.finish();
-    if (totals.counts.sections === 0 && children === 0) throw new SluiceError("document_empty");
+    if (totals.counts.sections === 0 && children === 0) {
+      const isIllegible = totals.warnings.some(({ code }) => code === "page_illegible");
+      throw new SluiceError(isIllegible ? "document_illegible" : "document_empty");
+    }
     return { format: format.name, mediaType: source.mediaType, ...totals };
   } catch (error) {
     throw asFailure(error);

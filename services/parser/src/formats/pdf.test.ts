@@ -1,6 +1,8 @@
-import { afterAll, describe, expect, test } from "@jest/globals";
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import PDFDocument from "pdfkit";
 import { ParserPool } from "../isolation/parser-pool.js";
+import { chooseEngine } from "../recognition/choose-engine.js";
 import { parseInPool, temporaryFile } from "../testing/collect.js";
 
 const pool = new ParserPool();
@@ -23,6 +25,7 @@ const pixel = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
   "base64",
 );
+const card = await readFile(new URL("../../../../samples/documents/scanned-referral-card.png", import.meta.url));
 const parse = async (bytes: Uint8Array) => parseInPool(pool, await temporaryFile(bytes));
 
 describe("PDF", () => {
@@ -92,4 +95,66 @@ describe("PDF", () => {
     await expect(parse(await draw([() => {}]))).rejects.toMatchObject({ code: "document_empty" });
     await expect(parse(Buffer.from("%PDF-1.7\nnothing"))).rejects.toMatchObject({ code: "document_corrupt" });
   });
+
+  describe("with recognition", () => {
+    let reader: ParserPool;
+    beforeAll(async () => {
+      const recognition = await chooseEngine({ choice: "tesseract.js", languages: ["eng"] });
+      reader = new ParserPool({ memoryMb: 1_024, recognition: recognition ?? "none" });
+    });
+    afterAll(() => reader.destroy());
+    const recognise = async (bytes: Uint8Array) => parseInPool(reader, await temporaryFile(bytes));
+
+    test("a page whose text layer is damaged is recognised, the others keep theirs", async () => {
+      const file = withDamagedLayer("A first page that is sound and has a text layer of its own.", [
+        "The potassium was normal on the third of May,",
+        "and the dose of the tablets is to be kept.",
+      ]);
+      const bare = await parse(file);
+      expect(bare.summary.warnings).toEqual([{ code: "text_layer_damaged", page: 2 }]);
+      expect(bare.pages.map(({ kind }) => kind)).toEqual(["text", "text"]);
+      const { pages, sections, summary } = await recognise(file);
+      expect(pages.map(({ kind }) => kind)).toEqual(["text", "ocr"]);
+      expect(sections[1]?.text.replace(/\s+/g, " ")).toContain("The potassium was normal on the third of May");
+      expect(summary.warnings).toEqual([]);
+    });
+
+    test("a line over a picture of the page is not all that is on it", async () => {
+      const file = await draw(
+        [
+          (d) => d.image(card, 0, 0, { width: 612 }).fontSize(10).text("Received 3 May 2025 14:02 P. 1/1", 40, 385),
+          (d) => d.image(pixel, 500, 20, { width: 60 }).fontSize(12).text("Thank you.", 40, 100),
+        ],
+        { size: [612, 420], margin: 0 },
+      );
+      const { pages, text } = await recognise(file);
+      expect(pages.map(({ kind }) => kind)).toEqual(["ocr", "text"]);
+      expect(text).toContain("food challenge passed without reaction");
+      expect(text).toContain("Received 3 May 2025");
+    });
+  });
 });
+
+/** A sound page, and one whose font says of each letter that it is another one, as fonts without a table of characters do. */
+function withDamagedLayer(sound: string, damaged: readonly string[]): Buffer {
+  const stream = (content: string) => `<</Length ${content.length}>>stream\n${content}\nendstream endobj`;
+  const page = (font: number, contents: number) =>
+    `<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 300]/Contents ${contents} 0 R/Resources<</Font<</F ${font} 0 R>>>>>>endobj`;
+  const text = (lines: readonly string[]) =>
+    stream(`BT /F 16 Tf 22 TL 40 250 Td ${lines.map((line) => `(${line}) Tj T*`).join(" ")} ET`);
+  const font = (more = "") => `<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding${more}>>endobj`;
+  const shifted = "1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfrange <21> <7e> <0004> endbfrange";
+  const objects = [
+    "<</Type/Catalog/Pages 2 0 R>>endobj",
+    "<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2>>endobj",
+    page(5, 7),
+    page(6, 8),
+    font(),
+    font("/ToUnicode 9 0 R"),
+    text([sound]),
+    text(damaged),
+    stream(`/CIDInit /ProcSet findresource begin 12 dict begin begincmap ${shifted} endcmap end end`),
+  ];
+  const body = objects.map((object, index) => `${index + 1} 0 obj${object}`).join("\n");
+  return Buffer.from(`%PDF-1.4\n${body}\ntrailer<</Root 1 0 R/Size 10>>\n%%EOF`);
+}

@@ -1,17 +1,22 @@
-import { type RecognisedPage, SluiceError } from "@sluice/contracts";
+import { SluiceError } from "@sluice/contracts";
+import type { Picture } from "../picture/picture.js";
 import { PdfDocument } from "../reading/pdf-document.js";
-import { writeRecognised } from "../recognition/write-page.js";
+import { judgeTextLayer } from "../reading/text-layer.js";
+import { isDamage, writePicturePage, writeRecognised } from "../recognition/write-page.js";
 import type { Format, Output } from "./format.js";
 
-/** The text layer, a section a page; pages that are pictures are marked, and a document of only such pages waits for OCR. */
+/** A page with a picture over as much of it is a scan. */
+const scanShare = 0.5;
+
+/** The text layer, a section a page; pages that are pictures, or whose text layer is damaged, are recognised. */
 export const pdf: Format = {
   name: "pdf",
   label: "PDF",
   family: "pdf",
   recognise: () => 10,
   keeps:
-    "Each page's text in reading order, filled-in form fields, remarks; embedded files as children. Pages that are pictures go to recognition.",
-  codes: ["document_encrypted", "ocr_required"],
+    "Each page's text in reading order, filled-in form fields, remarks; embedded files as children. Pages that are pictures, and pages whose text layer is damaged, are recognised.",
+  codes: ["document_encrypted", "document_illegible", "ocr_required"],
   limits: ["maxPages", "maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/pdf"],
   aliases: ["application/x-pdf", "application/acrobat"],
@@ -34,60 +39,67 @@ export const pdf: Format = {
 
 /** One page at a time: its text is handed on before the next is read. */
 async function pages(document: PdfDocument, out: Output): Promise<void> {
-  const count = { text: 0, ocr: 0, image: 0, blank: 0, unreadable: 0 };
+  const count = { text: 0, recognised: 0, image: 0, blank: 0, unreadable: 0 };
   for (let number = 1; number <= document.pages; number += 1) {
     const page = await readPage(document, number);
-    const recognised = page.kind === "image" ? await recognise(document, number, out) : null;
-    if (recognised === "unreadable") {
-      page.kind = "unreadable";
-    } else if (recognised) {
-      count.ocr += 1;
-      await writeRecognised(out, recognised);
-      continue;
+    const picture = () => document.picture(number);
+    if (page.kind === "image") {
+      count[await writePicturePage(out, number, picture)] += 1;
+    } else if (page.kind === "doubtful") {
+      count[await writeBetter(out, number, page, picture)] += 1;
+    } else {
+      count[page.kind] += 1;
+      if (page.kind === "unreadable") out.warn("page_unreadable", number);
+      await out.page(page.kind);
+      if (page.kind === "text") await out.section({ text: page.text });
     }
-    count[page.kind] += 1;
-    if (page.kind === "image") out.warn("page_needs_ocr", number);
-    if (page.kind === "unreadable") out.warn("page_unreadable", number);
-    await out.page(page.kind);
-    if (page.kind === "text") await out.section({ text: page.text });
   }
-  if (count.text + count.ocr > 0) return;
+  if (count.text + count.recognised > 0) return;
   if (count.image > 0) throw new SluiceError("ocr_required");
   if (count.unreadable === 0) return;
   // Another reader may be able to draw what pdf.js can't.
   throw new SluiceError((await document.hasPictures()) ? "ocr_required" : "document_corrupt");
 }
 
-/** The page's text off its picture; null where nothing here can recognise it, `unreadable` where it can't be drawn. */
-async function recognise(
-  document: PdfDocument,
-  number: number,
+/** Of a text layer that may not say what the page shows, and what is recognised on the page: what says more. */
+async function writeBetter(
   out: Output,
-): Promise<RecognisedPage | "unreadable" | null> {
-  let isDrawn = true;
-  const image = async () => {
-    isDrawn = false;
-    const picture = await document.picture(number);
-    isDrawn = true;
-    return picture;
-  };
-  try {
-    return await out.recognise({ number, image });
-  } catch (error) {
-    if (isDrawn) throw error;
-    return "unreadable";
+  number: number,
+  { text, isDamaged }: { text: string; isDamaged: boolean },
+  picture: () => Promise<Picture>,
+): Promise<"text" | "recognised"> {
+  const recognised = await out.recognise({ number, picture }).catch((error: unknown) => {
+    if (isDamage(error)) return null;
+    throw error;
+  });
+  if (recognised?.kind === "ocr" && (isDamaged || letters(recognised.text) >= letters(text))) {
+    await writeRecognised(out, recognised);
+    return "recognised";
   }
+  await out.page("text");
+  if (isDamaged) out.warn("text_layer_damaged", number);
+  await out.section({ text });
+  return "text";
 }
 
+function letters(text: string): number {
+  return text.match(/[\p{L}\p{N}]/gu)?.length ?? 0;
+}
+
+type PageRead =
+  | { kind: "text" | "image" | "blank" | "unreadable"; text: string }
+  | { kind: "doubtful"; text: string; isDamaged: boolean };
+
 /** A damaged page does not take the others with it. */
-async function readPage(
-  document: PdfDocument,
-  number: number,
-): Promise<{ kind: "text" | "image" | "blank" | "unreadable"; text: string }> {
+async function readPage(document: PdfDocument, number: number): Promise<PageRead> {
   try {
     const text = await document.text(number);
-    if (/[^\s\p{C}]/u.test(text)) return { kind: "text", text };
-    return { kind: await document.look(number), text: "" };
+    if (!/[^\s\p{Cc}\p{Cf}]/u.test(text)) return { kind: await document.look(number), text: "" };
+    const layer = judgeTextLayer(text);
+    if (layer === "damaged") return { kind: "doubtful", text, isDamaged: true };
+    // A line that a fax machine or a scanning program put over a picture of the page.
+    const isOverPicture = layer === "sparse" && (await document.pictureShare(number)) >= scanShare;
+    return isOverPicture ? { kind: "doubtful", text, isDamaged: false } : { kind: "text", text };
   } catch {
     return { kind: "unreadable", text: "" };
   }

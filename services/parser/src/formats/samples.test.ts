@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "@jest/globals";
 import { isSupported } from "@sluice/media";
 import { ParserPool } from "../isolation/parser-pool.js";
+import { chooseEngine } from "../recognition/choose-engine.js";
 import { parseInPool, temporaryFolder } from "../testing/collect.js";
 
 interface Expected {
@@ -21,7 +22,8 @@ const expected = JSON.parse(await readFile(new URL("expected.json", samples), "u
   documents: Expected[];
   searches: { expectFile: string }[];
 };
-const pool = new ParserPool({ size: 2 });
+const engine = await chooseEngine({ choice: "tesseract.js", languages: ["eng"] });
+const pool = new ParserPool({ size: 2, memoryMb: 1_024, recognition: engine ?? "none" });
 
 afterAll(() => pool.destroy());
 

@@ -36,6 +36,9 @@ function children(): string {
   return execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(process.pid)], { encoding: "utf8" });
 }
 
+/** The misbehaving worker has a recogniser of its own, whichever is asked for. */
+const engine = { name: "tesseract.js", version: "0", languages: [] } as const;
+
 const nowhere = {
   rows: async () => {},
   child: async () => {},
@@ -99,14 +102,14 @@ test("what the process started is counted with it, and ended with it", async () 
 test("several calls may be under way, each with an answer of its own", async () => {
   const { file, scratchDir } = await temporaryFile("ask");
   const texts: string[] = [];
-  const end = await newPool().parse(
+  const end = await newPool({ recognition: engine }).parse(
     { file, scratchDir, declaredType: null },
     {
       ...nowhere,
       rows: async ({ sections }) => void texts.push(...sections.map(({ text }) => text)),
       recognised: async ({ page }) => {
         await new Promise((resolve) => setTimeout(resolve, 60 - page * 20));
-        return { text: `page ${page}`, lines: [], rotation: 0, confidence: 1 };
+        return { kind: "ocr", text: `page ${page}`, lines: [], rotation: 0, confidence: 1 };
       },
     },
   );
@@ -133,7 +136,7 @@ test("a page that was recognised is kept at once, and asked for before it is rec
       kept.set(page, result);
     },
   };
-  const pool = newPool();
+  const pool = newPool({ recognition: engine });
   for (let run = 0; run < 2; run += 1) await pool.parse({ file, scratchDir, declaredType: null }, sink);
   // The recogniser counts its pages.
   expect([...kept.values()].map(({ text }) => text)).toEqual(["recognised 1"]);

@@ -1,4 +1,5 @@
 import { defaultLimits, type Limits } from "../formats/format.js";
+import type { Engine } from "../recognition/engine.js";
 import { type ParseEnd, ParserProcess, type ParseSink, type ProcessLimits } from "./parser-process.js";
 
 export interface ParseJob {
@@ -13,8 +14,8 @@ export interface PoolOptions extends ProcessLimits {
   /** How many files are parsed at once. */
   size: number;
   limits: Limits;
-  /** elsewhere: a page that needs recognition ends the run · here: it is recognised, where there is a recogniser */
-  recognition: "elsewhere" | "here";
+  /** elsewhere: a page that needs recognition ends the run · none: it stays a picture · otherwise what recognises it, here */
+  recognition: "elsewhere" | "none" | Engine;
   /** Documents after which a process is replaced by a fresh one. */
   maxDocuments: number;
   /** What the processes run; tests put misbehaving ones here. */
@@ -27,7 +28,7 @@ const defaults: PoolOptions = {
   memoryMb: 768,
   maxDocuments: 500,
   limits: defaultLimits,
-  recognition: "here",
+  recognition: "none",
   script: new URL("./worker.js", import.meta.url),
 };
 
@@ -48,6 +49,11 @@ export class ParserPool {
 
   constructor(options: Partial<PoolOptions> = {}) {
     this.#options = { ...defaults, ...options };
+  }
+
+  /** From the next file on, pages are recognised here. */
+  recogniseWith(engine: Engine): void {
+    this.#options.recognition = engine;
   }
 
   /** Starts the first process, so that the first document does not pay for it. */

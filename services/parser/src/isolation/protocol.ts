@@ -2,6 +2,7 @@ import type { FoundChild, ParsedRows, ParseSummary, RecognisedPage } from "@slui
 import type { Trace } from "../formats/failure.js";
 import type { Limits } from "../formats/format.js";
 import type { FileToParse } from "../formats/parse-file.js";
+import type { Engine } from "../recognition/engine.js";
 
 /**
  * What crosses the process boundary. The child makes numbered calls, several of which may be under way, and each is answered
@@ -12,8 +13,8 @@ export interface WorkerJob extends FileToParse {
   /** Where children's bytes are put. */
   scratchDir: string;
   limits: Limits;
-  /** elsewhere: a page that needs recognition ends the run · here: it is recognised, where there is a recogniser */
-  recognition: "elsewhere" | "here";
+  /** elsewhere: a page that needs recognition ends the run · none: it stays a picture · otherwise what recognises it, here */
+  recognition: "elsewhere" | "none" | Engine;
 }
 
 /** What the child may ask of its parent, and what it is answered. */

@@ -3,6 +3,7 @@ import { type ParseSummary, toSluiceError } from "@sluice/contracts";
 import { traceOf } from "../formats/failure.js";
 import type { Limits, Sink } from "../formats/format.js";
 import type { FileToParse } from "../formats/parse-file.js";
+import type { Engine } from "../recognition/engine.js";
 import { type Recogniser, type Recognition, RecognitionNeeded } from "../recognition/recogniser.js";
 import { BatchingSink } from "./batching-sink.js";
 import { Parent } from "./parent.js";
@@ -10,19 +11,18 @@ import type { FromWorker, ToWorker, WorkerJob } from "./protocol.js";
 
 export type Parse = (job: FileToParse, sink: Sink, limits: Limits, recognition: Recognition) => Promise<ParseSummary>;
 
-/** The child process's side: takes jobs one at a time until the parent is gone. `openRecogniser` is called once, when it is first needed. */
-export function serve(parse: Parse, openRecogniser?: () => Promise<Recogniser>): void {
+/** The child process's side: takes jobs one at a time until the parent is gone. A process has one recogniser, opened when it is first needed. */
+export function serve(parse: Parse, openRecogniser: (engine: Engine) => Recogniser): void {
   const send = (message: FromWorker) => process.send?.(message);
   const parent = new Parent(send);
-  let recogniser: Promise<Recogniser> | undefined;
+  let recogniser: Recogniser | undefined;
 
-  async function recognition(job: WorkerJob): Promise<Recognition> {
-    if (job.recognition === "elsewhere") return { kind: "elsewhere" };
-    if (!openRecogniser) return { kind: "none" };
-    recogniser ??= openRecogniser();
+  function recognition(job: WorkerJob): Recognition {
+    if (typeof job.recognition === "string") return { kind: job.recognition };
+    recogniser ??= openRecogniser(job.recognition);
     return {
       kind: "here",
-      recogniser: await recogniser,
+      recogniser,
       pages: {
         find: (engine, page) => parent.call("recognised", { engine, page }),
         keep: (engine, page, result) => parent.call("keepRecognised", { engine, page, result }),
@@ -35,7 +35,7 @@ export function serve(parse: Parse, openRecogniser?: () => Promise<Recogniser>):
   async function run(job: WorkerJob): Promise<FromWorker> {
     const sink = new BatchingSink(job.scratchDir, parent);
     try {
-      const summary = await parse(job, sink, job.limits, await recognition(job));
+      const summary = await parse(job, sink, job.limits, recognition(job));
       await sink.flush();
       return { type: "done", summary };
     } catch (error) {
@@ -49,6 +49,8 @@ export function serve(parse: Parse, openRecogniser?: () => Promise<Recogniser>):
     if (message.type === "answer") parent.answered(message.id, message.value);
     else send(await run(message.job));
   });
+  // Readers of PDF leave promises of their own behind on damaged files; what becomes of the file is told by the parse's own.
+  process.on("unhandledRejection", () => {});
   process.on("disconnect", endGroup);
   exitWithParent();
   send({ type: "ready" });

@@ -1,4 +1,5 @@
 import { parseFile } from "../formats/parse-file.js";
+import { openRecogniser } from "../recognition/open-recogniser.js";
 import { serve } from "./serve.js";
 
-serve(parseFile);
+serve(parseFile, openRecogniser);

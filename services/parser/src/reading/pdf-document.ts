@@ -1,10 +1,14 @@
 import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { createCanvas } from "@napi-rs/canvas";
 import { SluiceError } from "@sluice/contracts";
 import { PDFParse, VerbosityLevel } from "pdf-parse";
 import { OPS } from "pdfjs-dist/legacy/build/pdf.mjs";
 import type { PDFDocumentProxy, PDFPageProxy } from "pdfjs-dist/types/src/pdf.js";
+import { greyOf } from "../picture/grey.js";
+import type { Picture } from "../picture/picture.js";
+import { pictureShare } from "./pdf-pictures.js";
 
 /** Character maps of Asian fonts and the decoders of images lie beside pdf.js. */
 const assets = dirname(createRequire(import.meta.url).resolve("pdfjs-dist/package.json"));
@@ -20,8 +24,11 @@ const imageOperators = new Set<number>([
 ]);
 /** A page with this many drawn shapes and no text is writing turned into outlines, or a chart. */
 const manyShapes = 60;
-/** 200 dots an inch, what recognisers are at their best with; a PDF's unit is a 72nd of an inch. */
-const pictureScale = 200 / 72;
+/** What recognisers are at their best with; a PDF's unit is a 72nd of an inch. */
+const pictureDpi = 300;
+const unitsPerInch = 72;
+/** A page drawn has no more pixels, however large its paper. */
+const mostPicturePixels = 16_000_000;
 /** Larger files are not opened a second time. */
 const maxCheckedBytes = 64 * 1024 * 1024;
 
@@ -88,17 +95,31 @@ export class PdfDocument {
     return (await operators(strict.document, number)).length < drawn.length ? "unreadable" : "blank";
   }
 
-  /** The page drawn, as a PNG. */
-  async picture(number: number): Promise<{ bytes: Uint8Array }> {
-    const { pages } = await this.#parser.getScreenshot({
-      partial: [number],
-      scale: pictureScale,
-      imageDataUrl: false,
-      imageBuffer: true,
-    });
-    const bytes = pages[0]?.data;
-    if (!bytes?.length) throw new SluiceError("document_corrupt");
-    return { bytes };
+  /** The share of the page that its largest picture covers. */
+  async pictureShare(number: number): Promise<number> {
+    return pictureShare(await this.#document.getPage(number));
+  }
+
+  /** The page drawn. */
+  async picture(number: number): Promise<Picture> {
+    const page = await this.#document.getPage(number);
+    try {
+      const paper = page.getViewport({ scale: 1 });
+      const room = Math.sqrt(mostPicturePixels / (paper.width * paper.height));
+      const viewport = page.getViewport({ scale: Math.min(pictureDpi / unitsPerInch, room) });
+      const [width, height] = [Math.max(1, Math.floor(viewport.width)), Math.max(1, Math.floor(viewport.height))];
+      const canvas = createCanvas(width, height);
+      const context = canvas.getContext("2d");
+      // pdf.js means a browser's canvas; it draws on this one as it does on its own, which is the same.
+      const target = { canvas, canvasContext: context } as unknown as { canvas: null };
+      await page.render({ ...target, viewport, background: "white" }).promise;
+      const dpi = viewport.scale * unitsPerInch;
+      return { ...greyOf(context.getImageData(0, 0, width, height).data, width, height, 4), dpi: { x: dpi, y: dpi } };
+    } catch (cause) {
+      throw new SluiceError("document_corrupt", { cause });
+    } finally {
+      page.cleanup();
+    }
   }
 
   /** Whether the file has pictures; a picture's dictionary is never packed. */

@@ -1,17 +1,12 @@
 import type { RecognisedPage } from "@sluice/contracts";
-
-/** A page's picture: a file or the bytes of one (PNG, JPEG, one page of a TIFF), or pixels, row by row without padding. */
-export type RecognitionInput =
-  | { path: string }
-  | { bytes: Uint8Array }
-  | { pixels: Uint8Array; width: number; height: number /** Grey, RGB or RGBA. */; channels: 1 | 3 | 4; dpi?: number };
+import type { Picture } from "../picture/picture.js";
 
 /** Reads text off pictures. Lives in the isolated process, where it may start processes of its own: they are ended with it. */
 export interface Recogniser {
   /** Name, version and languages: recognised pages are kept under it, and found again only by an equal one. */
   readonly engine: string;
   /** Invents nothing: a page without legible text has an empty one. `signal` aborts when the parse is given up. */
-  recognise(image: RecognitionInput, signal: AbortSignal): Promise<RecognisedPage>;
+  recognise(picture: Picture, signal: AbortSignal): Promise<RecognisedPage>;
 }
 
 /** Pages that were recognised before, by whichever worker. */

@@ -5,6 +5,7 @@ import { asFailure } from "../formats/failure.js";
 import type { Limits, Sink } from "../formats/format.js";
 import type { FileToParse } from "../formats/parse-file.js";
 import { serve } from "../isolation/serve.js";
+import { createGrey } from "../picture/grey.js";
 import type { Recognition } from "../recognition/recogniser.js";
 import { OutputWriter } from "../writing/output-writer.js";
 
@@ -57,13 +58,13 @@ async function parse(
       if (recognition.kind !== "here") throw new Error("no recogniser");
       const { pages } = recognition;
       const told = await Promise.all([1, 2].map((page) => pages.find("any", page)));
-      await pages.keep("any", 1, { text: "", lines: [], rotation: 0, confidence: 1 });
+      await pages.keep("any", 1, { kind: "ocr", text: "", lines: [], rotation: 0, confidence: 1 });
       await section(0, [...told.map((page) => page?.text), "nothing to tell"].join(", "));
       break;
     }
     case "recognise": {
       const out = new OutputWriter(sink, job.limits, recognition);
-      const page = await out.recognise({ number: 1, image: async () => ({ bytes: new Uint8Array(1) }) });
+      const page = await out.recognise({ number: 1, picture: async () => ({ ...createGrey(1, 1), dpi: null }) });
       await section(0, page?.text ?? "not recognised");
       break;
     }
@@ -88,8 +89,14 @@ async function stumble(document: { name?: string; lines?: string[] }): Promise<n
 let recognised = 0;
 serve(
   (job, sink, limits, recognition) => parse({ ...job, limits }, sink, recognition),
-  async () => ({
+  () => ({
     engine: "spelling/1",
-    recognise: async () => ({ text: `recognised ${++recognised}`, lines: [], rotation: 0, confidence: 0.5 }),
+    recognise: async () => ({
+      kind: "ocr",
+      text: `recognised ${++recognised}`,
+      lines: [],
+      rotation: 0,
+      confidence: 0.5,
+    }),
   }),
 );

@@ -151,7 +151,7 @@ export class OutputWriter implements Output {
     this.#header.relation(relation);
   }
 
-  async recognise({ number, image }: Parameters<Output["recognise"]>[0]): Promise<RecognisedPage | null> {
+  async recognise({ number, picture }: Parameters<Output["recognise"]>[0]): Promise<RecognisedPage | null> {
     const recognition = this.#recognition;
     if (recognition.kind === "none") return null;
     if (recognition.kind === "elsewhere") {
@@ -162,7 +162,7 @@ export class OutputWriter implements Output {
     const { recogniser, pages, signal } = recognition;
     const known = await pages.find(recogniser.engine, number);
     if (known) return known;
-    const page = cleanAll(await recogniser.recognise(await image(), signal));
+    const page = cleanAll(await recogniser.recognise(await picture(), signal));
     await pages.keep(recogniser.engine, number, page);
     return page;
   }
