@@ -72,6 +72,17 @@ async function checkMemory(): Promise<Check> {
   };
 }
 
+async function checkRecognition(): Promise<Check> {
+  const found = await version("tesseract", ["--version"]);
+  return {
+    name: "tesseract (faster recognition)",
+    ok: found !== undefined,
+    required: false,
+    found: found ?? "not found: pages are recognised by tesseract.js, and the native tests do not run",
+    help: "Your system's package tesseract-ocr, with the data of each language in OCR_LANGUAGES.",
+  };
+}
+
 async function checkService(): Promise<Check[]> {
   const local = await localStack();
   const url = process.env.SLUICE_URL ?? local?.gatewayUrl;
@@ -125,7 +136,7 @@ export function doctorCommand(program: Command): void {
     .description("What this machine lacks, and how to get it")
     .action(async (options: { json?: boolean }) => {
       const checks = [
-        ...(await Promise.all([checkNode(), checkRedis(), checkDisk(), checkMemory()])),
+        ...(await Promise.all([checkNode(), checkRedis(), checkDisk(), checkMemory(), checkRecognition()])),
         ...(await checkService()),
       ];
       if (options.json) printJson(checks);
