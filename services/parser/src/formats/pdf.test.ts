@@ -45,6 +45,42 @@ describe("PDF", () => {
     expect(summary.warnings).toEqual([{ code: "page_needs_ocr", page: 2 }]);
   });
 
+  test("lines that the outline names begin sections, which stay in force on the pages that follow", async () => {
+    const file = await draw([
+      (d) => {
+        d.text("A letter.").text("Findings").text("All is well.");
+        d.outline.addItem("Findings");
+      },
+      (d) => d.text("It goes on."),
+    ]);
+    const { sections } = await parse(file);
+    expect(sections.map(({ title, text, pageFrom }) => [title, text, pageFrom])).toEqual([
+      [null, "A letter.", 1],
+      ["Findings", "Findings\nAll is well.", 1],
+      ["Findings", "It goes on.", 2],
+    ]);
+  });
+
+  test("columns of words and numbers are a table, and what is written sideways is read by itself", async () => {
+    const rows = [
+      ["Test", "Result", "Units"],
+      ["Sodium", "140", "mmol/L"],
+      ["Potassium", "4.1", "mmol/L"],
+    ];
+    const file = await draw([
+      (d) => {
+        for (const [i, row] of rows.entries())
+          for (const [j, cell] of row.entries()) d.text(cell, 80 + j * 150, 100 + i * 20, { lineBreak: false });
+        d.rotate(-90, { origin: [40, 300] }).text("Copy for the ward", 40, 300, { lineBreak: false });
+      },
+    ]);
+    const { tables, text } = await parse(file);
+    expect(tables.map(({ headerRows, rows: found }) => [headerRows, found.map(({ cells }) => cells)])).toEqual([
+      [1, rows],
+    ]);
+    expect(text).toContain("\nCopy for the ward");
+  });
+
   test("what was filled into a form is read", async () => {
     const file = await draw([
       (d) => {

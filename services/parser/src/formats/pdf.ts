@@ -1,6 +1,7 @@
-import { SluiceError } from "@sluice/contracts";
+import { forSearch, SluiceError } from "@sluice/contracts";
 import type { Picture } from "../picture/picture.js";
-import { PdfDocument } from "../reading/pdf-document.js";
+import { type OutlineEntry, PdfDocument } from "../reading/pdf-document.js";
+import type { LayoutBlock } from "../reading/pdf-layout.js";
 import { judgeTextLayer } from "../reading/text-layer.js";
 import { isDamage, writePicturePage, writeRecognised } from "../recognition/write-page.js";
 import type { Format, Output } from "./format.js";
@@ -15,7 +16,7 @@ export const pdf: Format = {
   family: "pdf",
   recognise: () => 10,
   keeps:
-    "Each page's text in reading order, filled-in form fields, remarks; embedded files as children. Pages that are pictures, and pages whose text layer is damaged, are recognised.",
+    "Each page's text in reading order, tables where text stands in columns, the outline's headings as titles, filled-in form fields, remarks; embedded files as children. Pages that are pictures, and pages whose text layer is damaged, are recognised.",
   codes: ["document_encrypted", "document_illegible", "ocr_required"],
   limits: ["maxPages", "maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/pdf"],
@@ -40,6 +41,8 @@ export const pdf: Format = {
 /** One page at a time: its text is handed on before the next is read. */
 async function pages(document: PdfDocument, out: Output): Promise<void> {
   const count = { text: 0, recognised: 0, image: 0, blank: 0, unreadable: 0 };
+  const outline = await document.outline();
+  let under: OutlineEntry | undefined;
   for (let number = 1; number <= document.pages; number += 1) {
     const page = await readPage(document, number);
     const picture = () => document.picture(number);
@@ -51,7 +54,7 @@ async function pages(document: PdfDocument, out: Output): Promise<void> {
       count[page.kind] += 1;
       if (page.kind === "unreadable") out.warn("page_unreadable", number);
       await out.page(page.kind);
-      if (page.kind === "text") await out.section({ text: page.text });
+      if (page.kind === "text") under = await writeLayout(out, page.blocks, outline.get(number) ?? [], under);
     }
   }
   if (count.text + count.recognised > 0) return;
@@ -59,6 +62,49 @@ async function pages(document: PdfDocument, out: Output): Promise<void> {
   if (count.unreadable === 0) return;
   // Another reader may be able to draw what pdf.js can't.
   throw new SluiceError((await document.hasPictures()) ? "ocr_required" : "document_corrupt");
+}
+
+/**
+ * A page's lines and tables; a line that the outline names begins a section of that title, and what follows on later pages stays under it.
+ * Answers the entry that is last in force.
+ */
+async function writeLayout(
+  out: Output,
+  blocks: readonly LayoutBlock[],
+  entries: readonly OutlineEntry[],
+  under: OutlineEntry | undefined,
+): Promise<OutlineEntry | undefined> {
+  let current = under;
+  await out.begin(current);
+  for (const block of blocks) {
+    if ("rows" in block) {
+      await out.table({ ...block, gap: "\n" });
+      continue;
+    }
+    let lines: string[] = [];
+    for (const line of block.lines) {
+      const heading = entries.find(({ title }) => squeezed(title) === squeezed(line));
+      if (heading) {
+        if (lines.length > 0) await out.text(lines.join("\n"));
+        lines = [];
+        current = heading;
+        await out.begin(heading);
+      }
+      lines.push(line);
+    }
+    if (lines.length > 0) await out.text(lines.join("\n"));
+  }
+  return current ?? entries.at(-1);
+}
+
+function squeezed(text: string): string {
+  return forSearch(text)
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, "");
+}
+
+function textOf(blocks: readonly LayoutBlock[]): string {
+  return blocks.flatMap((block) => ("rows" in block ? block.rows.map((row) => row.join(" ")) : block.lines)).join("\n");
 }
 
 /** Of a text layer that may not say what the page shows, and what is recognised on the page: what says more. */
@@ -87,20 +133,22 @@ function letters(text: string): number {
 }
 
 type PageRead =
-  | { kind: "text" | "image" | "blank" | "unreadable"; text: string }
+  | { kind: "text"; blocks: LayoutBlock[] }
+  | { kind: "image" | "blank" | "unreadable" }
   | { kind: "doubtful"; text: string; isDamaged: boolean };
 
 /** A damaged page does not take the others with it. */
 async function readPage(document: PdfDocument, number: number): Promise<PageRead> {
   try {
-    const text = await document.text(number);
-    if (!/[^\s\p{Cc}\p{Cf}]/u.test(text)) return { kind: await document.look(number), text: "" };
+    const blocks = await document.blocks(number);
+    const text = textOf(blocks);
+    if (!/[^\s\p{Cc}\p{Cf}]/u.test(text)) return { kind: await document.look(number) };
     const layer = judgeTextLayer(text);
     if (layer === "damaged") return { kind: "doubtful", text, isDamaged: true };
     // A line that a fax machine or a scanning program put over a picture of the page.
     const isOverPicture = layer === "sparse" && (await document.pictureShare(number)) >= scanShare;
-    return isOverPicture ? { kind: "doubtful", text, isDamaged: false } : { kind: "text", text };
+    return isOverPicture ? { kind: "doubtful", text, isDamaged: false } : { kind: "text", blocks };
   } catch {
-    return { kind: "unreadable", text: "" };
+    return { kind: "unreadable" };
   }
 }

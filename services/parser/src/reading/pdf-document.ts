@@ -4,10 +4,11 @@ import { dirname, join } from "node:path";
 import { createCanvas } from "@napi-rs/canvas";
 import { SluiceError } from "@sluice/contracts";
 import { PDFParse, VerbosityLevel } from "pdf-parse";
-import { OPS } from "pdfjs-dist/legacy/build/pdf.mjs";
+import { OPS, Util } from "pdfjs-dist/legacy/build/pdf.mjs";
 import type { PDFDocumentProxy, PDFPageProxy } from "pdfjs-dist/types/src/pdf.js";
 import { greyOf } from "../picture/grey.js";
 import type { Picture } from "../picture/picture.js";
+import { type LayoutBlock, layOut, type Run } from "./pdf-layout.js";
 import { pictureShare } from "./pdf-pictures.js";
 
 /** Character maps of Asian fonts and the decoders of images lie beside pdf.js. */
@@ -31,6 +32,20 @@ const unitsPerInch = 72;
 const mostPicturePixels = 16_000_000;
 /** Larger files are not opened a second time. */
 const maxCheckedBytes = 64 * 1024 * 1024;
+
+const maxOutlineEntries = 5_000;
+const maxOutlineLevel = 12;
+
+export interface OutlineEntry {
+  title: string;
+  /** 1 for the outermost. */
+  level: number;
+}
+interface RawOutlineEntry {
+  title: string;
+  dest: string | unknown[] | null;
+  items?: RawOutlineEntry[];
+}
 
 interface Opened {
   parser: PDFParse;
@@ -74,13 +89,41 @@ export class PdfDocument {
     return typeof title === "string" && title.trim() ? title.trim() : null;
   }
 
-  /** The page's text layer, then what was filled in or noted on it. */
-  async text(number: number): Promise<string> {
-    const { text } = await this.#parser.getText({ first: number, last: number, itemJoiner: "", pageJoiner: "" });
+  /** The page's text layer as it is laid out, then what was filled in or noted on it. */
+  async blocks(number: number): Promise<LayoutBlock[]> {
     const page = await this.#document.getPage(number);
-    const notes = await annotations(page).catch(() => []);
-    page.cleanup();
-    return [text.trimEnd(), ...notes].filter(Boolean).join("\n");
+    try {
+      const blocks = [...(await runsByDirection(page)).values()].flatMap(layOut);
+      const notes = await annotations(page).catch(() => []);
+      return notes.length > 0 ? [...blocks, { lines: notes }] : blocks;
+    } finally {
+      page.cleanup();
+    }
+  }
+
+  /** The outline's entries by the page that they lead to; what leads nowhere is left out. */
+  async outline(): Promise<Map<number, OutlineEntry[]>> {
+    const byPage = new Map<number, OutlineEntry[]>();
+    let left = maxOutlineEntries;
+    const walk = async (entries: readonly RawOutlineEntry[], level: number): Promise<void> => {
+      for (const { title, dest, items } of entries) {
+        if (left-- <= 0 || level > maxOutlineLevel) return;
+        const page = await this.#pageOf(dest).catch(() => null);
+        if (page !== null && title.trim())
+          byPage.set(page, [...(byPage.get(page) ?? []), { title: title.trim(), level }]);
+        await walk(items ?? [], level + 1);
+      }
+    };
+    await walk(((await this.#document.getOutline().catch(() => null)) ?? []) as RawOutlineEntry[], 1);
+    return byPage;
+  }
+
+  async #pageOf(dest: RawOutlineEntry["dest"]): Promise<number | null> {
+    const target = typeof dest === "string" ? await this.#document.getDestination(dest) : dest;
+    const page: unknown = target?.[0];
+    if (typeof page === "number") return page + 1;
+    if (typeof page !== "object" || page === null) return null;
+    return (await this.#document.getPageIndex(page as Parameters<PDFDocumentProxy["getPageIndex"]>[0])) + 1;
   }
 
   /** What is to be seen on a page that has no text. */
@@ -167,6 +210,37 @@ async function load(path: string, stopAtErrors: boolean): Promise<Opened> {
   // pdf-parse keeps pdf.js's document to itself; images, form fields and attachments are only found there.
   const inner = parser as unknown as { load(): Promise<PDFDocumentProxy> };
   return { parser, document: await inner.load() };
+}
+
+interface TextItem {
+  str: string;
+  dir: string;
+  transform: number[];
+  width: number;
+}
+
+/** Text by the direction it is written in (a quarter turn each), that of most of it first, as if each were upright. */
+async function runsByDirection(page: PDFPageProxy): Promise<Map<number, Run[]>> {
+  const { transform } = page.getViewport({ scale: 1 });
+  const { items } = await page.getTextContent({ disableNormalization: true });
+  const byDirection = new Map<number, Run[]>();
+  for (const item of items as TextItem[]) {
+    if (item.str === undefined || item.str === "") continue;
+    const [a = 1, b = 0, c = 0, d = 1, x = 0, y = 0] = Util.transform(transform, item.transform) as number[];
+    const turns = ((Math.round(Math.atan2(b, a) / (Math.PI / 2)) % 4) + 4) % 4;
+    const [right, down] = [
+      [x, y],
+      [y, -x],
+      [-x, -y],
+      [-y, x],
+    ][turns] as [number, number];
+    const size = Math.hypot(c, d) || Math.hypot(a, b) || 1;
+    const run = { text: item.str, x: right, y: down, width: item.width, size, isRtl: item.dir === "rtl" };
+    const same = byDirection.get(turns);
+    if (same) same.push(run);
+    else byDirection.set(turns, [run]);
+  }
+  return new Map([...byDirection].sort(([, one], [, other]) => other.length - one.length));
 }
 
 async function operators(document: PDFDocumentProxy, number: number): Promise<number[]> {

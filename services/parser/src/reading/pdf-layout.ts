@@ -6,6 +6,8 @@ export interface Run {
   width: number;
   /** Of the font, in points. */
   size: number;
+  /** Written from right to left. */
+  isRtl?: boolean;
 }
 
 /** What stands together in a line, set off by a wide gap from what is beside it. */
@@ -62,7 +64,7 @@ function isInOrder(runs: readonly Run[]): boolean {
     const down = run.y - before.y;
     const size = Math.max(run.size, before.size);
     const isUp = down < -size * 0.9;
-    const isBack = Math.abs(down) < size * 0.3 && right(run) < before.x - size * 0.5;
+    const isBack = Math.abs(down) < size * 0.3 && right(run) < before.x - size * 0.5 && !run.isRtl;
     if (isUp || isBack) jumps += 1;
   }
   return jumps <= 3 + runs.length * 0.03;
@@ -74,11 +76,8 @@ function drawnLines(runs: readonly Run[]): Line[] {
   let last: Run | undefined;
   for (const run of runs) {
     const size = Math.max(run.size, last?.size ?? 0);
-    const goesOn =
-      last !== undefined &&
-      Math.abs(centre(run) - centre(last)) < size * 0.5 &&
-      run.x > last.x - size &&
-      run.x >= right(last) - size * 2;
+    const isBeside = last !== undefined && (run.isRtl || (run.x > last.x - size && run.x >= right(last) - size * 2));
+    const goesOn = last !== undefined && Math.abs(centre(run) - centre(last)) < size * 0.5 && isBeside;
     if (goesOn) lines.at(-1)?.push(run);
     else lines.push([run]);
     last = run;
@@ -106,7 +105,11 @@ function rowsOf(runs: readonly Run[]): Run[][] {
     if (row && first && centre(run) - centre(first) < Math.min(run.size, first.size) * 0.5) row.push(run);
     else rows.push([run]);
   }
-  return rows.map((row) => row.sort((a, b) => a.x - b.x));
+  return rows.map((row) => row.sort((a, b) => (isRtlRow(row) ? b.x - a.x : a.x - b.x)));
+}
+
+function isRtlRow(row: readonly Run[]): boolean {
+  return row.filter(({ isRtl }) => isRtl).length > row.length / 2;
 }
 
 /** Parts of a page that are set off from one another by white space from side to side. */
@@ -168,12 +171,13 @@ function lineOf(runs: readonly Run[]): Line {
       continue;
     }
     const cell = cells.at(-1);
-    const gap = last ? run.x - right(last) : 0;
+    const gap = last ? (run.isRtl ? last.x - right(run) : run.x - right(last)) : 0;
     const size = Math.max(run.size, last?.size ?? 0);
     if (!cell || !last || gap > size * 1.4) {
       cells.push({ text: run.text.trim(), x: run.x, right: right(run) });
     } else {
       cell.text += joint(cell.text, last, run, gap > size * 0.15 || (spaced && gap > 0) || spaced) + run.text.trim();
+      cell.x = Math.min(cell.x, run.x);
       cell.right = Math.max(cell.right, right(run));
     }
     // A run may end in the space before the next one.
