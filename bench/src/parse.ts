@@ -68,7 +68,7 @@ export async function parseBench(args: string[]): Promise<boolean> {
 
     const others: Record<string, object> = {};
     for (const name of (await readdir(samples)).sort()) {
-      if (/\.(pdf|png)$|empty-template/.test(name)) continue;
+      if (/\.(pdf|png|tiff?)$|empty-template/.test(name)) continue;
       const files = Array.from({ length: 20 }, (_, i) => join(folder, `${i}-${name}`));
       await Promise.all(files.map((file) => copyFile(join(samples, name), file)));
       const own = await inOwnProcess({ way: "in process", workers: 1, files, rounds });

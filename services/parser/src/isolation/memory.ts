@@ -11,7 +11,9 @@ export async function residentMegabytes(pid: number | undefined): Promise<number
   return below.reduce((sum, each) => sum + each, own);
 }
 
-async function ownMegabytes(pid: number): Promise<number> {
+/** Resident memory of a process alone: a glance, where `residentMegabytes` looks through all its threads. */
+export async function ownMegabytes(pid: number | undefined): Promise<number> {
+  if (pid === undefined) return 0;
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
 }

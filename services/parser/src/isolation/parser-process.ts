@@ -8,7 +8,7 @@ import {
   WrittenSummary,
 } from "@sluice/contracts";
 import type { Trace } from "../formats/failure.js";
-import { residentMegabytes } from "./memory.js";
+import { ownMegabytes, residentMegabytes } from "./memory.js";
 import type { FromWorker, ParentCalls, ToWorker, WorkerJob } from "./protocol.js";
 import { Stopwatch } from "./stopwatch.js";
 
@@ -84,8 +84,9 @@ export class ParserProcess {
     return !this.#ended && this.#child.connected && this.#answered;
   }
 
-  async memoryMb(): Promise<number> {
-    return residentMegabytes(this.#child.pid);
+  /** Resident memory while nothing runs, in megabytes. */
+  async idleMemoryMb(): Promise<number> {
+    return ownMegabytes(this.#child.pid);
   }
 
   /** Fails with the parse's code, with the code of the limit that was passed, or with the signal's reason. */
@@ -174,7 +175,7 @@ export class ParserProcess {
   }
 
   async #watchMemory(): Promise<void> {
-    if ((await this.memoryMb()) > this.#limits.memoryMb) this.#condemn("limit_memory");
+    if ((await residentMegabytes(this.#child.pid)) > this.#limits.memoryMb) this.#condemn("limit_memory");
   }
 }
 
