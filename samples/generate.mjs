@@ -270,3 +270,104 @@ save(
     1,
   )}\n`,
 );
+
+// ── Office, mail, archives ──────────────────────────────────────────────────────────────────────────────────
+
+const xmlHead = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`;
+async function packageOf(files, compressed = true) {
+  const zip = new JSZip();
+  for (const [name, content] of Object.entries(files))
+    // OpenDocument wants its type first and as it is.
+    zip.file(name, content, { date: when, createFolders: false, compression: compressed && name !== "mimetype" ? "DEFLATE" : "STORE" });
+  return zip.generateAsync({ type: "nodebuffer" });
+}
+const relations = (...targets) =>
+  `${xmlHead}<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">${targets
+    .map(([type, target], i) => `<Relationship Id="rId${i + 1}" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/${type}" Target="${target}"/>`)
+    .join("")}</Relationships>`;
+
+const sheet = (rows) =>
+  `${xmlHead}<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>${rows
+    .map((row, r) => `<row r="${r + 1}">${row.map((cell, c) => {
+        const at = `${String.fromCharCode(65 + c)}${r + 1}`;
+        return typeof cell === "number" ? `<c r="${at}"><v>${cell}</v></c>` : `<c r="${at}" t="inlineStr"><is><t>${escape(cell)}</t></is></c>`;
+      }).join("")}</row>`)
+    .join("")}</sheetData></worksheet>`;
+save(
+  "renal-clinic-results.xlsx",
+  await packageOf({
+    "[Content_Types].xml": `${xmlHead}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>`,
+    "_rels/.rels": relations(["officeDocument", "xl/workbook.xml"]),
+    "xl/workbook.xml": `${xmlHead}<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Transplant follow-up" sheetId="1" r:id="rId1"/><sheet name="Doses" sheetId="2" r:id="rId2"/></sheets></workbook>`,
+    "xl/_rels/workbook.xml.rels": relations(["worksheet", "worksheets/sheet1.xml"], ["worksheet", "worksheets/sheet2.xml"]),
+    "xl/worksheets/sheet1.xml": sheet([["Month", "Creatinine (umol/l)", "Tacrolimus trough (ug/l)", "Remark"], ["January", 118, 7.4, "stable graft function"], ["February", 131, 9.8, "dose reduced"], ["March", 121, 6.9, "BK virus not detected"]]),
+    "xl/worksheets/sheet2.xml": sheet([["Drug", "Dose"], ["Tacrolimus", "2 mg twice daily"], ["Mycophenolate", "500 mg twice daily"]]),
+  }),
+);
+
+const slide = (title, ...lines) =>
+  `${xmlHead}<p:sld xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"><p:cSld><p:spTree>${[[title, "title"], [lines, "body"]]
+    .map(([text, type]) => `<p:sp><p:nvSpPr><p:cNvPr id="1" name="${type}"/><p:cNvSpPr/><p:nvPr><p:ph type="${type}"/></p:nvPr></p:nvSpPr><p:txBody>${[text].flat().map((line) => `<a:p><a:r><a:t>${escape(line)}</a:t></a:r></a:p>`).join("")}</p:txBody></p:sp>`)
+    .join("")}</p:spTree></p:cSld></p:sld>`;
+save(
+  "tumour-board.pptx",
+  await packageOf({
+    "[Content_Types].xml": `${xmlHead}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/ppt/presentation.xml" ContentType="application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml"/></Types>`,
+    "_rels/.rels": relations(["officeDocument", "ppt/presentation.xml"]),
+    "ppt/presentation.xml": `${xmlHead}<p:presentation xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><p:sldIdLst><p:sldId id="256" r:id="rId1"/><p:sldId id="257" r:id="rId2"/></p:sldIdLst></p:presentation>`,
+    "ppt/_rels/presentation.xml.rels": relations(["slide", "slides/slide1.xml"], ["slide", "slides/slide2.xml"]),
+    "ppt/slides/slide1.xml": slide("Tumour board, case 4", "Sigmoid adenocarcinoma, cT3 cN1 cM0", "MSI-high, KRAS wild type"),
+    "ppt/slides/slide2.xml": slide("Recommendation", "Laparoscopic sigmoid resection", "Neoadjuvant immunotherapy is to be discussed"),
+  }),
+);
+
+save(
+  "hospice-letter.odt",
+  await packageOf({
+    mimetype: "application/vnd.oasis.opendocument.text",
+    "META-INF/manifest.xml": `${xmlHead}<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"><manifest:file-entry manifest:full-path="/" manifest:media-type="application/vnd.oasis.opendocument.text"/><manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>`,
+    "content.xml": `${xmlHead}<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:text><text:h text:outline-level="1">Palliative care letter</text:h><text:p>Mrs Novakova prefers to stay at home; her daughter lives with her.</text:p><text:h text:outline-level="2">Symptoms</text:h><text:p>Breathlessness at rest is eased by low-dose morphine and a hand-held fan.</text:p></office:text></office:body></office:document-content>`,
+  }),
+);
+
+save(
+  "social-work-report.rtf",
+  "{\\rtf1\\ansi\\ansicpg1252\\deff0{\\fonttbl{\\f0 Arial;}}\\b Social work report\\b0\\par Mr Dvo\\u345?\\'e1k lives alone on the third floor without a lift.\\par A stair-climbing aid and home help twice a week were applied for.\\par}\r\n",
+);
+
+save(
+  "ward-glucose.csv",
+  "Patient,Time,Glucose (mmol/l),Insulin (units)\r\nBay 3 bed 1,07:30,6.8,4\r\nBay 3 bed 2,07:35,14.2,10\r\nBay 3 bed 3,07:40,9.1,6\r\n",
+);
+
+const mail = [
+  "From: Ward 7 <ward7@hospital.example>",
+  "To: Dr Lindqvist <lindqvist@practice.example>",
+  "Subject: Discharge of your patient",
+  "Date: Fri, 14 Mar 2025 09:30:00 +0000",
+  "MIME-Version: 1.0",
+  'Content-Type: multipart/mixed; boundary="part"',
+  "",
+  "--part",
+  "Content-Type: text/plain; charset=utf-8",
+  "",
+  "Dear Dr Lindqvist, your patient went home today with a long-term urinary catheter; the district nurse knows.",
+  "",
+  "--part",
+  'Content-Type: text/plain; name="catheter-care.txt"',
+  'Content-Disposition: attachment; filename="catheter-care.txt"',
+  "",
+  "Change the catheter every twelve weeks; next change in the first week of June.",
+  "",
+  "--part--",
+  "",
+].join("\r\n");
+save("discharge-mail.eml", mail);
+save(
+  "admission-bundle.zip",
+  await packageOf({
+    "notes/triage.txt": "Triage: syncope while gardening, no head injury, pulse 38 and regular.\n",
+    "notes/ecg.txt": "ECG: third-degree atrioventricular block, ventricular rate 38 per minute.\n",
+    "mail.eml": mail,
+  }),
+);
