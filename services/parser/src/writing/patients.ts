@@ -9,6 +9,8 @@ export class Patients {
   /** By identifier, the place of the first that had it. */
   readonly #places = new Map<string, number>();
   #contradicted = false;
+  /** There were more than are kept. */
+  isFull = false;
 
   /** The place of this identity in the list; null when it says nothing, or when there are too many. */
   add(identity: PatientIdentity): number | null {
@@ -17,6 +19,7 @@ export class Patients {
     const known = this.#find(identity);
     if (known === undefined && this.list.length >= maxPatients) {
       this.#contradicted = true;
+      this.isFull = true;
       return null;
     }
     const place = known ?? this.list.push({ identifiers: [], names: [], birthDate: null, sex: null }) - 1;
