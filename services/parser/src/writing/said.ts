@@ -28,7 +28,10 @@ export class Said {
     if (!given) return named[0]?.range ?? null;
     const both = named.find(({ words }) => says(words, given));
     if (both || !either) return both?.range ?? null;
-    return (this.#lines.find(({ words }) => says(words, given)) ?? named[0])?.range ?? null;
+    // A short value may stand anywhere, for anything.
+    const valued = this.#lines.filter(({ words }) => says(words, given));
+    const labelled = valued.find(({ words }) => /(^|– )value:/.test(words));
+    return (labelled ?? (given.length > 2 ? valued[0] : undefined) ?? named[0])?.range ?? null;
   }
 }
 
