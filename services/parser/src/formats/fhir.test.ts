@@ -333,7 +333,7 @@ describe("FHIR", () => {
   });
 
   describe("a file too large to hold", () => {
-    const filler = "x".repeat(1_000);
+    const filler = "x".repeat(18_000);
     const observation = (index: number) => ({
       resource: {
         resourceType: "Observation",
@@ -344,7 +344,7 @@ describe("FHIR", () => {
         extension: [{ url: "y", valueString: filler }],
       },
     });
-    const entry = Array.from({ length: 18_000 }, (_each, index) => observation(index));
+    const entry = Array.from({ length: 1_000 }, (_each, index) => observation(index));
     const patient = { resource: { resourceType: "Patient", id: "1", name: [{ text: "Ann Lee" }] } };
 
     test("is read entry by entry, with what its end says", async () => {
@@ -355,8 +355,8 @@ describe("FHIR", () => {
         identifier: { system: "s", value: "b" },
       };
       const { facts, summary } = await parse(bundle);
-      expect(facts).toHaveLength(18_000);
-      expect(facts.at(-1)).toMatchObject({ text: "Test 17999", source: "entry[17999].resource", patient: 0 });
+      expect(facts).toHaveLength(1_000);
+      expect(facts.at(-1)).toMatchObject({ text: "Test 999", source: "entry[999].resource", patient: 0 });
       expect(summary.header).toMatchObject({
         patients: [{ names: ["Ann Lee"] }],
         identifiers: [{ system: "s", value: "b" }],
@@ -364,10 +364,10 @@ describe("FHIR", () => {
     });
 
     test.each([
-      ["a list", `[${entry.map(({ resource }) => JSON.stringify(resource)).join(",")}]`, "[17999]"],
-      ["lines", entry.map(({ resource }) => JSON.stringify(resource)).join("\n"), "line[17999]"],
+      ["a list", `[${entry.map(({ resource }) => JSON.stringify(resource)).join(",")}]`, "[999]"],
+      ["lines", entry.map(({ resource }) => JSON.stringify(resource)).join("\n"), "line[999]"],
     ])("may be %s", async (_what, text, source) => {
-      expect((await parseBytes(text)).facts.at(-1)).toMatchObject({ text: "Test 17999", source });
+      expect((await parseBytes(text)).facts.at(-1)).toMatchObject({ text: "Test 999", source });
     });
 
     test("and cut off is damaged", async () => {

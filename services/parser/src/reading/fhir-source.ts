@@ -149,7 +149,7 @@ export class FhirSource {
 
   /** A bundle entry by entry, a list element by element; anything else is put together from its fields. */
   async *#pieces(): AsyncGenerator<Found> {
-    const parser = new JSONParser({ paths: ["$.*", "$.entry.*"], keepStack: false });
+    const parser = new JSONParser({ paths: ["$.*", "$.entry.*"], keepStack: false, stringBufferSize: 65_536 });
     const entries: [key: number, value: Json][] = [];
     const elements: [key: number, value: Json][] = [];
     const fields: JsonObject = {};
