@@ -4,12 +4,12 @@ import { rowText } from "./table-text.js";
 
 /** The lines that were written of something, to find where the text says what its codes say. */
 export class Said {
-  readonly #lines: { words: string; range: TextRange }[] = [];
+  readonly #lines: { text: string; words: string; range: TextRange }[] = [];
 
   text(placed: Placed, text: string): void {
     let at = 0;
     for (const line of text.split("\n")) {
-      if (line.trim()) this.#lines.push({ words: plain(line), range: placed.at(at, at + line.length) });
+      if (line.trim()) this.#lines.push({ text: line, words: plain(line), range: placed.at(at, at + line.length) });
       at += line.length + 1;
     }
   }
@@ -17,8 +17,18 @@ export class Said {
   table(placed: PlacedTable, rows: readonly (readonly string[])[]): void {
     for (const [index, cells] of rows.entries()) {
       const range = placed.row(index);
-      if (range) this.#lines.push({ words: plain(rowText(cells)), range });
+      const text = rowText(cells);
+      if (range) this.#lines.push({ text, words: plain(text), range });
     }
+  }
+
+  /** What was written at a range. */
+  textAt(range: TextRange): string {
+    const within = this.#lines.filter((line) => line.range.start < range.end && line.range.end > range.start);
+    const parts = within.map((line) =>
+      line.text.slice(Math.max(0, range.start - line.range.start), range.end - line.range.start),
+    );
+    return parts.join("\n");
   }
 
   /** The line that says both; else, where `either` will do, the one that gives the value, or the name. */
