@@ -137,8 +137,10 @@ class MessageWriter {
       this.#order = null;
     }
     const { segments } = this.#message;
-    const next = segments.findIndex(({ name }, at) => at > index && name === "PID");
-    const mrg = segments.slice(index, next === -1 ? undefined : next).find(({ name }) => name === "MRG");
+    let mrg: Segment | undefined;
+    for (let at = index + 1; at < segments.length && !mrg && segments[at]?.name !== "PID"; at += 1) {
+      if (segments[at]?.name === "MRG") mrg = segments[at];
+    }
     this.#patient = this.#out.patient(hl7Patient(this.#message, pid, mrg));
   }
 

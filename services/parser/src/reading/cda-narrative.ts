@@ -11,6 +11,9 @@ const mark = "\ufdd0";
 const digits = "\ufdd1\ufdd2\ufdd3\ufdd4\ufdd5\ufdd6\ufdd7\ufdd8\ufdd9\ufdda\ufddb\ufddc\ufddd\ufdde\ufddf\ufde0";
 const marks = /\ufdd0([\ufdd1-\ufde0]+)/g;
 
+/** IDs around a run that are kept, the innermost. */
+const maxIds = 8;
+
 interface Run {
   ids: readonly string[];
   length: number;
@@ -33,7 +36,7 @@ export class NarrativeReader {
 
   open(name: string, attributes: Record<string, string>): void {
     const around = this.#ids.at(-1) ?? [];
-    this.#ids.push(attributes.id ? [...around, attributes.id] : around);
+    this.#ids.push(attributes.id ? [...around.slice(-maxIds), attributes.id] : around);
     this.#markup.open(name, attributes);
   }
 

@@ -88,11 +88,14 @@ function orders(message: Message): Order[] {
 
 const isWithdrawn = (status: string) => status === "D" || status === "W";
 
+/** More than a header keeps, which then says that something is left out. */
+const maxOrders = 300;
+
 function resultStanding(message: Message): Standing {
   const found = orders(message);
   const identifiers: Identifier[] = [];
   const relations: Relation[] = [];
-  for (const { obr, orc, source, statuses } of found) {
+  for (const { obr, orc, source, statuses } of found.slice(0, maxOrders)) {
     const filler = entity(message, obr, 3, "") ?? entity(message, orc, 3, "");
     const placer = entity(message, obr, 2, "#placer") ?? entity(message, orc, 2, "#placer");
     for (const each of [filler, placer]) if (each) identifiers.push(each);

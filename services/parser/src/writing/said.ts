@@ -2,9 +2,20 @@ import type { TextRange } from "@sluice/contracts";
 import type { Placed, PlacedTable } from "../formats/format.js";
 import { rowText } from "./table-text.js";
 
+interface Line {
+  text: string;
+  /** The text without regard to case and white space. */
+  words: string;
+  range: TextRange;
+}
+
+const wordPattern = /[\p{L}\p{N}]+/gu;
+
 /** The lines that were written of something, to find where the text says what its codes say. */
 export class Said {
-  readonly #lines: { text: string; words: string; range: TextRange }[] = [];
+  readonly #lines: Line[] = [];
+  readonly #index = new Map<string, Line[]>();
+  #indexed = 0;
 
   text(placed: Placed, text: string): void {
     let at = 0;
@@ -34,14 +45,33 @@ export class Said {
   /** The line that says both; else, where `either` will do, the one that gives the value, or the name. */
   find(name: string, value: string | null | undefined, either = false): TextRange | null {
     const [asked, given] = [plain(name), plain(value ?? "")];
-    const named = asked ? this.#lines.filter(({ words }) => says(words, asked)) : [];
+    const named = this.#saying(asked);
     if (!given) return named[0]?.range ?? null;
     const both = named.find(({ words }) => says(words, given));
     if (both || !either) return both?.range ?? null;
     // A short value may stand anywhere, for anything.
-    const valued = this.#lines.filter(({ words }) => says(words, given));
+    const valued = this.#saying(given);
     const labelled = valued.find(({ words }) => /(^|– )value:/.test(words));
     return (labelled ?? (given.length > 2 ? valued[0] : undefined) ?? named[0])?.range ?? null;
+  }
+
+  /** Only lines with the rarest of the words are looked at: a section may have thousands of lines, and as many facts. */
+  #saying(asked: string): Line[] {
+    if (!asked) return [];
+    for (; this.#indexed < this.#lines.length; this.#indexed += 1) {
+      const line = this.#lines[this.#indexed] as Line;
+      for (const word of new Set(line.words.match(wordPattern))) {
+        const known = this.#index.get(word);
+        if (known) known.push(line);
+        else this.#index.set(word, [line]);
+      }
+    }
+    let fewest = this.#lines;
+    for (const word of asked.match(wordPattern) ?? []) {
+      const having = this.#index.get(word) ?? [];
+      if (having.length < fewest.length) fewest = having;
+    }
+    return fewest.filter(({ words }) => says(words, asked));
   }
 }
 
