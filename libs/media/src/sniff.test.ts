@@ -22,6 +22,8 @@ const cases: [what: string, head: Uint8Array, mediaType: string | undefined][] =
   ["damaged XML with a prologue", utf8('<?xml version="1.0"?>\n<asd> " << !!! broken here'), "application/xml"],
   ["XML without a prologue", utf8("<Message>\n <To>a</To>\n <Id n='1'/>\n</Message>\n"), "application/xml"],
   ["XML without a prologue, cut off", utf8("<!-- x --><Message><To>a</To><Body><New"), "application/xml"],
+  ["a section of C-CDA", utf8("<section>\n<templateId root='1.2'/><title>Results</title>"), "application/xml"],
+  ["a section of HTML", utf8("<section><h1>Results</h1></section>"), "text/html"],
   ["a fragment of HTML", utf8("<ul><li>one</li></ul>"), "text/html"],
   ["a note that begins with a value", utf8("<5 mg/L was measured, >3 before"), "text/plain"],
   ["a note that begins with placeholders", utf8("<NAME> <DOB>\nseen on <DATE>"), "text/plain"],

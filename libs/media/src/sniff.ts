@@ -63,6 +63,8 @@ function markupKind(text: string): string | undefined {
   if (/^\s*(<!--[\s\S]*?-->\s*)*<!doctype\s+html/i.test(text)) return "text/html";
   const root = /^\s*</.test(text) ? xmlRoot(text)?.name : undefined;
   if (root === "ClinicalDocument") return "application/cda+xml";
+  // HL7's sections share their name with HTML's.
+  if (root === "section" && /<templateId\s[^>]*root=/.test(text)) return "application/xml";
   if (root && /^(html|head|body|title|meta|div|p|table|h[1-6]|article|section|center|font|span)$/i.test(root)) {
     return "text/html";
   }

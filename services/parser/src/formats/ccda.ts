@@ -1,77 +1,227 @@
-import { SluiceError } from "@sluice/contracts";
-import { fromBase64, unpacked } from "../reading/attachment.js";
-import { cdaCode, cdaHeader } from "../reading/cda-header.js";
-import { type CdaNode, CdaTreeBuilder, find, findAll } from "../reading/cda-tree.js";
-import { readXml, xmlText } from "../reading/xml.js";
-import { below, writeBlocks } from "../writing/blocks.js";
+import { SluiceError, type TextRange } from "@sluice/contracts";
+import { decompressed, fromBase64 } from "../reading/attachment.js";
+import { type CdaFact, cdaFacts, codedWords } from "../reading/cda-facts.js";
+import { cdaCode, cdaHeader, cdaPatients, headerLines } from "../reading/cda-header.js";
+import type { Narrative } from "../reading/cda-narrative.js";
+import { type CdaNode, CdaTreeBuilder, find, findAll, plain, xpath } from "../reading/cda-tree.js";
+import { fileEncoding, readSample } from "../reading/encoding.js";
+import { readXml, xmlEncoding, xmlText } from "../reading/xml.js";
+import { blocksText } from "../writing/blocks.js";
+import { plain as asSaid, says } from "../writing/said.js";
 import { writeHeader } from "../writing/statements.js";
 import type { Format, Limits, Output } from "./format.js";
 
-/** Clinical documents: the header, each section's narrative with its code, an unstructured body as child. */
+/** Clinical documents, or a section of one by itself: the header, each section's narrative with its code, what its entries state, embedded documents. */
 export const ccda: Format = {
   name: "ccda",
   label: "C-CDA",
   family: "xml",
-  recognise: (probe) => (probe.xmlRoot()?.name === "ClinicalDocument" ? 20 : null),
+  recognise: (probe) => {
+    const root = probe.xmlRoot()?.name;
+    if (root === "ClinicalDocument") return 20;
+    return root === "section" && probe.text().includes("<templateId") ? 15 : null;
+  },
   keeps:
-    "The header (patient, type, dates), each section's narrative with its code and title, tables with their cells, coded entries where there is no narrative; an unstructured body as child.",
+    "The header (patients, encounter, type, dates, numbers, version, what it replaces; its people and places as text), each section's narrative with its code and title, tables with their cells; what entries state as facts with the narrative they refer to; coded entries as text where there is no narrative; an unstructured body and embedded media as children.",
   codes: ["limit_nesting"],
   limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/cda+xml"],
   aliases: ["application/xml", "text/xml", "text/plain", "application/hl7-cda+xml", "application/hl7-sda+xml"],
   async parse(source, out, limits) {
     const tree = new CdaTreeBuilder();
-    await readXml(xmlText(source.path), tree, limits.maxDepth);
-    if (tree.root?.name !== "ClinicalDocument") throw new SluiceError("document_corrupt");
-    const header = cdaHeader(tree.root);
-    writeHeader(out, header);
-    const components = findAll(tree.root, "component");
-    const hasNarrative = components.flatMap((component) => findAll(component, "structuredBody")).some(hasText);
-    if (header.title && hasNarrative) await out.section({ title: header.title, code: header.type, text: header.title });
-    for (const component of components) {
-      for (const body of findAll(component, "structuredBody")) await sections(body, 1, out);
-      await unstructured(find(component, "nonXMLBody", "text"), out, limits);
-    }
+    const writer = new DocumentWriter(tree, out, limits);
+    await readXml(writer.following(xmlText(source.path)), tree, limits.maxDepth);
+    await writer.end();
+    if (tree.hasUndeclared) out.warn("namespace_undeclared");
+    if (await declaresWrongly(source.path)) out.warn("encoding_declared_wrong");
   },
 };
 
-async function sections(parent: CdaNode, level: number, out: Output): Promise<void> {
-  for (const section of findAll(parent, "component", "section")) {
-    const title = find(section, "title")?.text.replace(/\s+/g, " ").trim() || null;
-    const narrative = find(section, "text");
-    let blocks = narrative?.text ? narrative.blocks : [];
-    if (blocks.length === 0 && section.coded.length > 0) {
+/** Whether a file says it is in an encoding that its bytes are not in. */
+async function declaresWrongly(path: string): Promise<boolean> {
+  const declared = xmlEncoding(await readSample(path, 400))?.toLowerCase();
+  if (!declared || declared === "us-ascii") return false;
+  try {
+    return (
+      new TextDecoder(declared).encoding !== new TextDecoder(await fileEncoding(path, declared)).encoding &&
+      !(await isAscii(path))
+    );
+  } catch {
+    return true;
+  }
+}
+
+/** Of what a file begins with: every encoding that is declared agrees on it. */
+async function isAscii(path: string): Promise<boolean> {
+  return (await readSample(path)).every((byte) => byte < 0x80);
+}
+
+class DocumentWriter {
+  readonly #tree: CdaTreeBuilder;
+  readonly #out: Output;
+  readonly #limits: Limits;
+  #hasHeader = false;
+  /** The title, until something is written below it. */
+  #title: { title: string; code: ReturnType<typeof cdaCode> } | null = null;
+  #patient: number | null = null;
+
+  constructor(tree: CdaTreeBuilder, out: Output, limits: Limits) {
+    this.#tree = tree;
+    this.#out = out;
+    this.#limits = limits;
+  }
+
+  /** The pieces of the file; before each next one the sections that are complete are written. */
+  async *following(pieces: AsyncIterable<string>): AsyncGenerator<string> {
+    for await (const piece of pieces) {
+      yield piece;
+      await this.#sections();
+    }
+  }
+
+  async end(): Promise<void> {
+    const { root } = this.#tree;
+    if (root?.name !== "ClinicalDocument" && root?.name !== "section") throw new SluiceError("document_corrupt");
+    await this.#sections();
+    if (!this.#hasHeader) await this.#header(root);
+    for (const body of findAll(root, "component", "nonXMLBody")) await this.#unstructured(body);
+  }
+
+  async #sections(): Promise<void> {
+    const { root, sections } = this.#tree;
+    for (const section of sections.splice(0)) {
+      if (root && !this.#hasHeader) await this.#header(root);
+      await this.#section(section, 1);
+    }
+  }
+
+  /** What comes before the body; it is complete when the first section is. */
+  async #header(root: CdaNode): Promise<void> {
+    this.#hasHeader = true;
+    if (root.name !== "ClinicalDocument") return;
+    const header = cdaHeader(root);
+    writeHeader(this.#out, header);
+    const places = cdaPatients(root).map((each) => this.#out.patient(each));
+    // Of several patients none can be told to be the one that a statement is about.
+    this.#patient = new Set(places).size === 1 ? (places[0] ?? null) : null;
+    this.#title = header.title ? { title: header.title, code: header.type } : null;
+    const lines = headerLines(root);
+    if (lines.length === 0) return;
+    if (this.#title) await this.#begin();
+    else await this.#out.begin({ code: header.type });
+    for (const line of lines) await this.#out.text(line);
+  }
+
+  /** Writes the title where it is still to be written. */
+  async #begin(): Promise<void> {
+    const title = this.#title;
+    this.#title = null;
+    if (!title) return;
+    await this.#out.begin(title);
+    await this.#out.text(title.title);
+  }
+
+  async #section(section: CdaNode, level: number): Promise<void> {
+    const title = plain(find(section, "title")) || null;
+    const narrative = find(section, "text")?.narrative ?? null;
+    const hasText = narrative !== null && blocksText(narrative.blocks).trim() !== "";
+    const coded = hasText ? [] : findAll(section, "entry").map(codedWords).filter(Boolean);
+    const inner = findAll(section, "component", "section");
+    if (hasText || coded.length > 0 || (title && inner.some(isSaid))) {
+      await this.#begin();
+      await this.#out.begin({ level, title, code: cdaCode(find(section, "code")) });
+      if (title) await this.#out.text(title);
+      if (hasText) await narrative.write(this.#out);
       // Not for people's eyes by the standard, but all there is.
-      blocks = [{ gap: "\n", text: section.coded.join("\n") }];
-      out.warn("narrative_missing");
+      else if (coded.length > 0) {
+        await this.#out.text(coded.join("\n"));
+        this.#out.warn("narrative_missing");
+      }
+    } else if (inner.length === 0) {
+      this.#out.warn("section_empty");
     }
-    const isParent = findAll(section, "component", "section").length > 0;
-    if (blocks.length > 0 || (title && isParent && hasText(section))) {
-      await out.begin({ level, title, code: cdaCode(find(section, "code")) });
-      if (title) await out.text(title);
-      await writeBlocks(out, below(blocks));
-    } else if (!isParent) {
-      out.warn("section_empty");
+    await this.#facts(section, hasText ? narrative : null);
+    for (const entry of findAll(section, "entry")) await this.#media(entry);
+    for (const each of inner) await this.#section(each, level + 1);
+  }
+
+  async #facts(section: CdaNode, narrative: Narrative | null): Promise<void> {
+    for (const { name, named, told, ...fact } of cdaFacts(section)) {
+      const found = narrative && where(narrative, { name, named, told, value: fact.value });
+      const text = found?.text ?? name ?? fact.codes[0]?.display ?? fact.codes[0]?.code;
+      if (text) await this.#out.fact({ ...fact, text, patient: this.#patient, evidence: found?.evidence ?? null });
     }
-    await sections(section, level + 1, out);
+  }
+
+  /** Documents and pictures within entries. */
+  async #media(node: CdaNode): Promise<void> {
+    if (node.attributes.representation === "B64" && node.text) await this.#embedded(node, xpath(node));
+    else if (node.name === "observationMedia" && find(node, "value", "reference"))
+      this.#out.warn("attachment_not_available");
+    for (const child of node.children) await this.#media(child);
+  }
+
+  async #embedded(node: CdaNode, path: string): Promise<void> {
+    const { mediaType, compression } = node.attributes;
+    const encoded = fromBase64(node.text);
+    const bytes = encoded && decompressed(encoded, compression, this.#limits);
+    if (!bytes) return this.#out.warn("attachment_unreadable");
+    await this.#out.child({ path, fileName: null, declaredType: mediaType ?? null, bytes });
+  }
+
+  async #unstructured(body: CdaNode): Promise<void> {
+    const text = find(body, "text");
+    if (!text) return this.#out.warn("attachment_not_available");
+    const { mediaType, representation } = text.attributes;
+    const content = text.text.trim();
+    if (representation === "B64" && content) await this.#embedded(text, "nonXMLBody");
+    else if (content && mediaType && mediaType !== "text/plain") {
+      const child = { path: "nonXMLBody", fileName: null, declaredType: mediaType };
+      await this.#out.child({ ...child, bytes: Buffer.from(content, "utf8") });
+    } else if (content) {
+      await this.#begin();
+      await this.#out.section({ text: content });
+    } else this.#out.warn("attachment_not_available");
   }
 }
 
-function hasText(parent: CdaNode): boolean {
-  return Boolean(find(parent, "text")?.text) || findAll(parent, "component", "section").some(hasText);
+/** Whether there is anything to read in a section. */
+function isSaid(section: CdaNode): boolean {
+  const narrative = find(section, "text")?.narrative;
+  return (
+    Boolean(narrative && blocksText(narrative.blocks).trim()) || findAll(section, "component", "section").some(isSaid)
+  );
 }
 
-async function unstructured(text: CdaNode | undefined, out: Output, limits: Limits): Promise<void> {
-  if (!text) return;
-  const { mediaType, representation } = text.attributes;
-  const content = text.text.trim();
-  const bytes = representation === "B64" || !content ? fromBase64(content) : undefined;
-  if (bytes) {
-    const child = { path: "nonXMLBody", fileName: null, declaredType: mediaType ?? null };
-    await out.child({ ...child, bytes: unpacked(bytes, limits) });
-  } else if (content) {
-    await out.section({ text: content });
-  } else {
-    out.warn("attachment_not_available");
+/** A reference to more than this is to a whole table or list, of which the line is looked for. */
+const maxReferred = 600;
+
+/**
+ * Where the narrative says what an entry states. A reference is believed only where it leads to the name or the value: senders
+ * point at the wrong cell, and an allergy must not take the name of its reaction.
+ */
+function where(
+  narrative: Narrative,
+  { name, named, told, value }: Pick<CdaFact, "name" | "named" | "told" | "value">,
+): { text: string; evidence: TextRange } | null {
+  const { said } = narrative;
+  const ranges = [narrative.range(told), narrative.range(named)].flatMap((range) =>
+    range && range.end - range.start <= maxReferred ? [{ range, words: asSaid(said.textAt(range)) }] : [],
+  );
+  const has = (words: string, what: string | null) => what !== null && says(words, asSaid(what));
+  if (!name) {
+    // The code has no words; those of the author are all there are.
+    const own = narrative.range(named) ?? narrative.range(told);
+    const isShort = own !== null && own.end - own.start <= maxReferred / 3;
+    const text = isShort ? said.textAt(own).replace(/\s+/g, " ").trim() : "";
+    return own && text ? { text, evidence: own } : null;
   }
+  const line = said.find(name, value);
+  const referred =
+    ranges.find(({ words }) => has(words, name) && (value === null || has(words, value))) ??
+    (line && value !== null ? { range: line } : undefined) ??
+    ranges.find(({ words }) => has(words, name)) ??
+    ranges.find(({ words }) => has(words, value));
+  const evidence = referred?.range ?? line;
+  return evidence ? { text: name, evidence } : null;
 }

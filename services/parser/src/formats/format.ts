@@ -122,6 +122,8 @@ export interface Output {
   header(fields: HeaderFields): void;
   /** Adds somebody the document is about. Answers the place among the header's patients, for facts; null when nothing is known of them. */
   patient(identity: PatientIdentity): number | null;
+  /** The file is a collection about many people, as an export is: that they are several is no conflict. */
+  aboutMany(): void;
   date(date: DocumentDate): void;
   identifier(identifier: Identifier): void;
   relation(relation: Relation): void;

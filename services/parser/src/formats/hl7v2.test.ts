@@ -87,4 +87,216 @@ describe("HL7 v2", () => {
     expect(children.map((child) => child.path)).toEqual(["message[0]", "message[1]"]);
     expect((await parseBytes(children[0]?.bytes ?? "")).text).toBe("Ort: Köln");
   });
+
+  test("a batch of one message is that message, and members keep the character sets they name", async () => {
+    const one = ["FHS|^~\\&|A", "BHS|^~\\&|A", message("OBX|1|ST|a^Ort||well"), "BTS|1"].join("\r");
+    expect(await parseBytes(one)).toMatchObject({ children: [], text: "Ort: well" });
+    const members = ["8859/1", "8859/5"].map((set) => `${msh}||||||${set}\rOBX|1|ST|a^Ort||\xd0\xe1\r`);
+    const { children } = await parseBytes(Buffer.from(members.join(""), "latin1"));
+    const texts = await Promise.all(children.map(async ({ bytes }) => (await parseBytes(bytes)).text));
+    expect(texts).toEqual(["Ort: Ðá", "Ort: ас"]);
+  });
+
+  test.each([
+    [
+      "GB18030",
+      Buffer.concat([Buffer.from(`${msh}||||||GB 18030-2000\rOBX|1|ST|a^Ort||`), Buffer.from("d2bbbfcc", "hex")]),
+      "一刻",
+    ],
+    ["ISO IR87", Buffer.from(`${msh}||||||ASCII~ISO IR87\rOBX|1|ST|a^Ort||\x1b$B;3ED\x1b(B`), "山田"],
+    ["ISO IR87 by escapes", Buffer.from(`${msh}||||||ASCII~ISO IR87\rOBX|1|ST|a^Ort||\\M2442\\;3ED\\C2842\\`), "山田"],
+    [
+      "UTF-8 in hexadecimal escapes",
+      Buffer.from(`${msh}||||||UNICODE UTF-8\rOBX|1|ST|a^Ort||K\\XC3\\\\XB6\\ln`),
+      "Köln",
+    ],
+  ])("characters in %s are read", async (_what, bytes, text) => {
+    expect((await parseBytes(bytes)).text).toBe(`Ort: ${text}`);
+  });
+
+  test.each([
+    ["DT", "20250131", "2025-01-31"],
+    ["TM", "0915", "09:15"],
+    ["DR", "20250131^20250203", "2025-01-31 – 2025-02-03"],
+    ["XCN", "12^Lee^Ann^^^Dr", "Dr Ann Lee"],
+    ["CWE", "260373001^Detected^SCT", "Detected"],
+    ["SN", "^1^:^128", "1 : 128"],
+  ])("a value of type %s is read as people write it", async (type, value, text) => {
+    const { facts, text: all } = await parseBytes(message(`OBX|1|${type}|a^Test||${value}`));
+    expect(all).toBe(`Test: ${text}`);
+    expect(facts).toMatchObject([{ value: text }]);
+  });
+
+  test("what segments state are facts, with the line that says it", async () => {
+    const { facts, text } = await parseBytes(
+      message(
+        "PID|1||77^^^LAB||Lee^Ann",
+        "AL1|1|DA|70618^Penicillin^RXNORM|SV|Rash|20190304",
+        "DG1|1||I10^Hypertension^I10C||20200101",
+        "PR1|1||80146002^Appendectomy^SCT||20100203",
+        "OBR|1|P1|F1|58410-2^CBC^LN|||20250102",
+        "OBX|1|NM|718-7^Hemoglobin^LN^HGB^Hb^L||8.7|g/dL|12-15|L|||C",
+        "OBX|2|NM|8867-4^Heart rate^LN||72|/min|||||F",
+        "OBX|3|ST|x^Sent in error||5||||||W",
+      ),
+    );
+    const seen = facts.map((fact) => [fact.kind, fact.text, fact.value, fact.status, fact.source, fact.patient]);
+    expect(seen).toEqual([
+      ["allergy", "Penicillin", null, null, "AL1[1]", 0],
+      ["problem", "Hypertension", null, null, "DG1[1]", 0],
+      ["procedure", "Appendectomy", null, null, "PR1[1]", 0],
+      ["result", "Hemoglobin", "8.7", "corrected", "OBX[1]", 0],
+      ["vital", "Heart rate", "72", "final", "OBX[2]", 0],
+      ["result", "Sent in error", "5", "entered_in_error", "OBX[3]", 0],
+    ]);
+    expect(facts[3]).toMatchObject({
+      codes: [{ system: "http://loinc.org", code: "718-7" }, { code: "HGB" }],
+      unit: "g/dL",
+      range: "12-15",
+      flag: "L",
+      effective: { value: "2025-01-02", precision: "day" },
+    });
+    expect(facts.map(({ evidence }) => evidence && text.slice(evidence.start, evidence.end))).toEqual([
+      "Allergy: 1 | DA | 70618 Penicillin RXNORM | SV | Rash | 20190304",
+      "Diagnosis: 1 | I10 Hypertension I10C | 20200101",
+      "Procedure: 1 | 80146002 Appendectomy SCT | 20100203",
+      "Hemoglobin: 8.7 g/dL 12-15 L [corrected]".replace("12-15", "(12-15)"),
+      "Heart rate: 72 /min",
+      "Sent in error: 5 [wrong]",
+    ]);
+  });
+
+  test("what was refused was not given, and what is told of an injection is no result", async () => {
+    const vxu = msh.replace("ORU^R01", "VXU^V04");
+    const rxa = (code: string, status: string) => `RXA|0|1|20250101||${code}^CVX|0.5|mL|||||||||||||${status}|A`;
+    const { facts } = await parseBytes(
+      [vxu, "ORC|RE", rxa("03^MMR", "RE"), "OBX|1|CE|64994-7^Eligibility^LN||V01^Yes", rxa("20^DTaP", "CP")].join("\r"),
+    );
+    expect(facts.map(({ kind, text, status, unit }) => [kind, text, status, unit])).toEqual([
+      ["immunization", "MMR", "negated", "mL"],
+      ["immunization", "DTaP", "completed", "mL"],
+    ]);
+  });
+
+  test("a value of many lines is prose and no fact", async () => {
+    const { facts } = await parseBytes(message("OBR|1", "OBX|1|TX|R^Report||a", "OBX|2|TX|R^Report||b"));
+    expect(facts).toEqual([]);
+  });
+
+  test("results of two patients keep to whom they are about, as a conflict", async () => {
+    const { facts, summary } = await parseBytes(
+      message("PID|1||1^^^H||Lee^Ann", "OBR|1", "OBX|1|NM|a^K||4", "PID|2||2^^^H||Roe^Bob", "OBR|2", "OBX|1|NM|a^K||5"),
+    );
+    expect(facts.map(({ value, patient }) => [value, patient])).toEqual([
+      ["4", 0],
+      ["5", 1],
+    ]);
+    expect(summary.warnings).toEqual([{ code: "identity_conflict" }]);
+  });
+
+  test("a merge names one patient by both numbers", async () => {
+    const merge = [msh.replace("ORU^R01", "ADT^A40"), "PID|1||1^^^H||Lee^Ann", "MRG|2^^^H"].join("\r");
+    const { summary } = await parseBytes(merge);
+    expect(summary.header.patients.map(({ identifiers }) => identifiers.map(({ value }) => value))).toEqual([
+      ["1", "2"],
+    ]);
+    expect(summary.warnings).toEqual([]);
+  });
+
+  test("the visit is read from PV1", async () => {
+    const pv1 = `PV1|1|I|W^1^2^North${"|".repeat(16)}V9${"|".repeat(25)}202501020830|20250104`;
+    const { summary } = await parseBytes(message(pv1, "OBX|1|ST|a^Note||well"));
+    expect(summary.header.encounter).toEqual({
+      id: "V9",
+      class: "inpatient",
+      start: { value: "2025-01-02T08:30", precision: "minute" },
+      end: { value: "2025-01-04", precision: "day" },
+      facility: "North",
+    });
+  });
+
+  describe("what messages do to those before them", () => {
+    const own = { system: "urn:oid:1.2.3", value: "D2" };
+    const parent = { system: "urn:oid:1.2.3", value: "D1" };
+    const mdm = (event: string, stage = "", availability = "") =>
+      [
+        msh.replace("ORU^R01", `MDM^${event}`),
+        `TXA|1|CN|TX||||202501020900|||||D2^^1.2.3^ISO|D1^^1.2.3^ISO||||${stage}||${availability}`,
+        "OBX|1|TX|a^Note||well",
+      ].join("\r");
+
+    test.each([
+      ["T02", "", "", "original", []],
+      ["T02", "LA", "", "final", []],
+      ["T04", "IP", "", "preliminary", [["replaces", own]]],
+      ["T06", "", "", "appended", [["appends", parent]]],
+      [
+        "T08",
+        "",
+        "",
+        "corrected",
+        [
+          ["replaces", own],
+          ["corrects", parent],
+        ],
+      ],
+      [
+        "T10",
+        "AU",
+        "",
+        "corrected",
+        [
+          ["replaces", parent],
+          ["replaces", own],
+        ],
+      ],
+      ["T11", "", "", "cancelled", [["cancels", own]]],
+      ["T04", "", "CA", "cancelled", [["cancels", own]]],
+      ["T02", "", "OB", "superseded", []],
+    ])("MDM %s, TXA-17 %s, TXA-19 %s: %s", async (event, stage, availability, status, relations) => {
+      const { header } = (await parseBytes(mdm(event, stage, availability))).summary;
+      expect(header.identifiers).toEqual([own]);
+      expect(header.status?.value).toBe(status);
+      expect(header.relations.map(({ kind, target }) => [kind, target])).toEqual(relations);
+    });
+
+    test.each([
+      ["F", ["F", "F"], "final", []],
+      ["P", ["P"], "preliminary", []],
+      ["C", ["F"], "corrected", ["corrects"]],
+      ["F", ["F", "C"], "corrected", ["corrects"]],
+      ["", ["F", "D"], "corrected", ["corrects"]],
+      ["", ["W", "D"], "entered_in_error", ["withdraws"]],
+      ["X", ["X"], "cancelled", ["cancels"]],
+    ])("OBR-25 %s with OBX-11 %s: %s", async (order, results, status, kinds) => {
+      const obx = results.map((each, index) => `OBX|${index}|NM|a^K||4||||||${each}`);
+      const { header } = (await parseBytes(message(`OBR|1|P1|F1^LAB|a^K${"|".repeat(21)}${order}`, ...obx))).summary;
+      expect(header.identifiers).toEqual([
+        { system: "LAB", value: "F1" },
+        { system: "B|A#placer", value: "P1" },
+      ]);
+      expect(header.status?.value).toBe(status);
+      expect(header.relations).toEqual(
+        kinds.map((kind) => ({ kind, target: { system: "LAB", value: "F1" }, source: "OBR[1]-3" })),
+      );
+    });
+  });
+
+  test("what stands in for a document that was taken out is reported, whatever its encoding", async () => {
+    const { children, summary } = await parseBytes(
+      message(
+        "OBX|1|ED|a^X||^AP^PDF^Base64^UERGREFUQQ",
+        `OBX|2|ED|b^Y||^TEXT^RTF^Hex^${Buffer.from("{\\rtf1 a}").toString("hex")}`,
+        "OBX|3|ED|c^Z||^TEXT^XML^A^<ClinicalDocument/>",
+        "OBX|4|ED|d^W||^TEXT^PLAIN^A^Just words",
+        "OBX|5|RP|e^V||http://x/y^PACS",
+      ),
+    );
+    expect(children.map(({ declaredType, bytes }) => [declaredType, String(bytes)])).toEqual([
+      ["application/pdf", "PDFDATA"],
+      ["text/rtf", "{\\rtf1 a}"],
+      ["text/xml", "<ClinicalDocument/>"],
+    ]);
+    expect(summary.warnings).toEqual([{ code: "attachment_placeholder" }, { code: "attachment_not_available" }]);
+  });
 });

@@ -1,19 +1,11 @@
-import { readFile } from "node:fs/promises";
-import { type Code, SluiceError } from "@sluice/contracts";
+import { type Code, SluiceError, type TextRange } from "@sluice/contracts";
 import { unpacked } from "../reading/attachment.js";
-import { bestCode, makeCode } from "../reading/codes.js";
+import { bestCode } from "../reading/codes.js";
 import { hl7Date } from "../reading/dates.js";
-import { decode } from "../reading/encoding.js";
-import { hl7Header } from "../reading/hl7-header.js";
+import { codings, observationFact, type Stated, segmentFact } from "../reading/hl7-facts.js";
+import { hl7Header, hl7Patient } from "../reading/hl7-header.js";
 import { noteText, segmentLine } from "../reading/hl7-lines.js";
-import {
-  components,
-  type Message,
-  messageEncoding,
-  messages,
-  parseMessage,
-  type Segment,
-} from "../reading/hl7-message.js";
+import { components, type Message, messages, parseMessage, type Segment } from "../reading/hl7-message.js";
 import { isProse, observation } from "../reading/hl7-observation.js";
 import { writeHeader } from "../writing/statements.js";
 import type { Format, Limits, Output } from "./format.js";
@@ -25,7 +17,7 @@ export const hl7v2: Format = {
   family: "text",
   recognise: ({ mediaType }) => (mediaType === "application/hl7-v2" ? 10 : null),
   keeps:
-    "The header (patient, type, dates), a section an order with its results and notes, other segments as lines; encapsulated documents, and the messages of a batch, as children.",
+    "The header (patients, encounter, type, dates, order and document numbers, status, what it corrects), a section an order with its results and notes, other segments as lines; results, vital signs, allergies, diagnoses, procedures, immunizations and medications as facts; encapsulated documents, and the messages of a batch, as children.",
   codes: [],
   limits: ["maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/hl7-v2"],
@@ -38,73 +30,168 @@ export const hl7v2: Format = {
     "text/x-hl7",
   ],
   async parse(source, out, limits) {
-    const bytes = await readFile(source.path);
-    const encoding = messageEncoding(bytes);
-    const found = messages(decode(bytes, encoding));
-    const first = found.next();
-    if (first.done) throw new SluiceError("document_empty");
-    const second = found.next();
-    if (second.done) return message(parseMessage(first.value, encoding), out, limits);
-    let index = 0;
-    for (const text of chain([first.value, second.value], found)) {
-      // Whatever the file's encoding was, the child is UTF-8, and valid UTF-8 is believed before MSH-18.
-      const child = {
-        path: `message[${index}]`,
-        fileName: `message-${index + 1}.hl7`,
-        declaredType: "application/hl7-v2",
-      };
-      await out.child({ ...child, bytes: Buffer.from(text, "utf8") });
-      index += 1;
+    let first: Buffer | undefined;
+    let count = 0;
+    for await (const bytes of messages(source.path)) {
+      count += 1;
+      if (count === 1) {
+        first = bytes;
+        continue;
+      }
+      if (count === 2) await member(first as Buffer, 0, out);
+      await member(bytes, count - 1, out);
     }
+    if (!first) throw new SluiceError("document_empty");
+    if (count === 1) await new MessageWriter(parseMessage(first), out, limits).write();
   },
 };
 
-function* chain<T>(...parts: Iterable<T>[]): Generator<T> {
-  for (const part of parts) yield* part;
+/** A message of a batch, byte for byte, as each may have a character set of its own. */
+function member(bytes: Buffer, index: number, out: Output): Promise<void> {
+  return out.child({
+    path: `message[${index}]`,
+    fileName: `message-${index + 1}.hl7`,
+    declaredType: "application/hl7-v2",
+    bytes,
+  });
+}
+
+interface Line {
+  text: string;
+  /** What it states, with the place in the source. */
+  fact?: Stated & { source: string };
 }
 
 /** A section in the making: an order and what was observed for it, or whatever comes before the first order. */
 interface Group {
   title: string | null;
   code: Code | null;
-  lines: string[];
+  lines: Line[];
 }
 
-async function message(parsed: Message, out: Output, limits: Limits): Promise<void> {
-  writeHeader(out, hl7Header(parsed));
-  let group: Group = { title: null, code: null, lines: [] };
-  let running = "";
-  for (const [index, segment] of parsed.segments.entries()) {
-    const previous = running;
-    running = "";
-    if (segment.name === "OBR" || segment.name === "TXA") {
-      await flush(group, out);
-      group = heading(parsed, segment);
-    } else if (segment.name === "OBX") {
-      running = await observe(parsed, segment, index, previous, group, out, limits);
-    } else if (segment.name === "NTE") {
-      const note = noteText(parsed, segment);
-      if (note) group.lines.push(previous === "NTE" ? note : `Note: ${note}`);
-      running = "NTE";
-    } else {
-      group.lines.push(segmentLine(parsed, segment));
+class MessageWriter {
+  readonly #message: Message;
+  readonly #out: Output;
+  readonly #limits: Limits;
+  #group: Group = { title: null, code: null, lines: [] };
+  #order: Segment | null = null;
+  #common: Segment | null = null;
+  /** What was given before the observations that tell of it. */
+  #given: Segment | null = null;
+  #patient: number | null = null;
+
+  constructor(message: Message, out: Output, limits: Limits) {
+    this.#message = message;
+    this.#out = out;
+    this.#limits = limits;
+  }
+
+  async write(): Promise<void> {
+    const { segments } = this.#message;
+    writeHeader(this.#out, hl7Header(this.#message));
+    const counts = new Map<string, number>();
+    let running = "";
+    for (const [index, segment] of segments.entries()) {
+      const number = (counts.get(segment.name) ?? 0) + 1;
+      counts.set(segment.name, number);
+      const previous = running;
+      running = "";
+      if (segment.name === "OBR" || segment.name === "TXA") await this.#begin(segment);
+      else if (segment.name === "OBX") running = await this.#observe(segment, index, number, previous);
+      else if (segment.name === "NTE") running = this.#note(segment, previous);
+      else await this.#other(segment, index, number);
+    }
+    await this.#flush();
+  }
+
+  async #begin(segment: Segment): Promise<void> {
+    await this.#flush();
+    this.#group = heading(this.#message, segment);
+    this.#order = segment.name === "OBR" ? segment : null;
+    this.#given = null;
+  }
+
+  #note(segment: Segment, previous: string): string {
+    const note = noteText(this.#message, segment);
+    if (note) this.#group.lines.push({ text: previous === "NTE" ? note : `Note: ${note}` });
+    return "NTE";
+  }
+
+  async #other(segment: Segment, index: number, number: number): Promise<void> {
+    if (segment.name === "PID") await this.#begins(segment, index);
+    if (segment.name === "ORC") this.#common = segment;
+    if (segment.name === "RXA") this.#given = segment;
+    const line: Line = { text: segmentLine(this.#message, segment) };
+    const stated = segmentFact(this.#message, segment, this.#common);
+    if (stated) line.fact = { ...stated, source: `${segment.name}[${number}]` };
+    // A code without words is no line, but what it states is stated.
+    if (stated && !line.text) line.text = stated.text;
+    this.#group.lines.push(line);
+  }
+
+  /** Another patient's results are another section. */
+  async #begins(pid: Segment, index: number): Promise<void> {
+    if (this.#order) {
+      await this.#flush();
+      this.#group = { title: null, code: null, lines: [] };
+      this.#order = null;
+    }
+    const { segments } = this.#message;
+    let mrg: Segment | undefined;
+    for (let at = index + 1; at < segments.length && !mrg && segments[at]?.name !== "PID"; at += 1) {
+      if (segments[at]?.name === "MRG") mrg = segments[at];
+    }
+    this.#patient = this.#out.patient(hl7Patient(this.#message, pid, mrg));
+  }
+
+  /** Adds an observation; gives what the next one has to equal to go on with its lines. */
+  async #observe(obx: Segment, index: number, number: number, previous: string): Promise<string> {
+    const found = observation(this.#message, obx);
+    const { lines } = this.#group;
+    if (found.kind === "document") {
+      const child = { path: `segment[${index}].OBX-5`, fileName: null, declaredType: found.declaredType };
+      await this.#out.child({ ...child, bytes: unpacked(found.bytes, this.#limits) });
+      if (found.isPlaceholder) this.#out.warn("attachment_placeholder");
+      lines.push({ text: found.name });
+      return "";
+    }
+    if (found.kind === "unreadable") this.#out.warn("attachment_unreadable");
+    if (found.kind === "elsewhere") this.#out.warn("attachment_not_available");
+    const said = found.kind === "text" ? found.line : found.value;
+    const key = isProse(obx) ? `OBX ${obx.fields[3]}` : "";
+    const named = [found.name, said].filter(Boolean).join(said.includes("\n") ? ":\n" : ": ");
+    const line: Line = { text: key && key === previous ? said : named };
+    // Lines of prose are read as one, and what is told of an injection is no result.
+    const next = this.#message.segments[index + 1];
+    const isRun =
+      key !== "" && (key === previous || (next?.name === "OBX" && isProse(next) && next.fields[3] === obx.fields[3]));
+    if (found.kind === "text" && !isRun && !this.#given) {
+      const stated = observationFact(this.#message, obx, this.#order, found);
+      if (stated) line.fact = { ...stated, source: `OBX[${number}]` };
+    }
+    lines.push(line);
+    return key;
+  }
+
+  async #flush(): Promise<void> {
+    const { title, code, lines } = this.#group;
+    const said = lines.filter(({ text }) => text !== "");
+    const placed = await this.#out.section({ title, code, text: said.map(({ text }) => text).join("\n") });
+    let at = 0;
+    for (const { text, fact } of said) {
+      const evidence: TextRange = placed.at(at, at + text.length);
+      if (fact) await this.#out.fact({ ...fact, patient: this.#patient, evidence });
+      at += text.length + 1;
     }
   }
-  await flush(group, out);
 }
 
 function heading(parsed: Message, segment: Segment): Group {
   const [service] = components(parsed, segment.fields[segment.name === "OBR" ? 4 : 2]);
   const title = service?.[1] || service?.[4] || service?.[0] || null;
-  const code = bestCode([
-    makeCode(service?.[2], service?.[0], service?.[1]),
-    makeCode(service?.[5], service?.[3], service?.[4]),
-  ]);
-  return {
-    title,
-    code,
-    lines: [title ?? "", segment.name === "TXA" ? segmentLine(parsed, segment) : order(parsed, segment)],
-  };
+  const code = bestCode(codings(parsed, segment.fields[segment.name === "OBR" ? 4 : 2]));
+  const about = segment.name === "TXA" ? segmentLine(parsed, segment) : order(parsed, segment);
+  return { title, code, lines: [{ text: title ?? "" }, { text: about }] };
 }
 
 /** When, why, and how far an order's result is. */
@@ -118,37 +205,4 @@ function order(parsed: Message, obr: Segment): string {
     ["Status", part(25)],
   ];
   return facts.flatMap(([label, value]) => (value ? `${label}: ${value}` : [])).join(" | ");
-}
-
-/** Adds an observation; gives what the next one has to equal to go on with its lines. */
-async function observe(
-  parsed: Message,
-  obx: Segment,
-  index: number,
-  previous: string,
-  group: Group,
-  out: Output,
-  limits: Limits,
-): Promise<string> {
-  const found = observation(parsed, obx);
-  if (found.kind === "document") {
-    const child = { path: `segment[${index}].OBX-5`, fileName: null, declaredType: found.declaredType };
-    await out.child({ ...child, bytes: unpacked(found.bytes, limits) });
-    group.lines.push(found.name);
-    return "";
-  }
-  if (found.kind === "unreadable") out.warn("attachment_unreadable");
-  if (found.kind === "elsewhere") out.warn("attachment_not_available");
-  const key = isProse(obx) ? `OBX ${obx.fields[3]}` : "";
-  const named = [found.name, found.value].filter(Boolean).join(found.value.includes("\n") ? ":\n" : ": ");
-  group.lines.push(key && key === previous ? found.value : named);
-  return key;
-}
-
-async function flush(group: Group, out: Output): Promise<void> {
-  await out.section({
-    title: group.title,
-    code: group.code,
-    text: group.lines.filter((line) => line !== "").join("\n"),
-  });
 }

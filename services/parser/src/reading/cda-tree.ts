@@ -1,94 +1,79 @@
-import { type Block, blocksText } from "../writing/blocks.js";
-import { MarkupFlow } from "./markup-flow.js";
+import { type Narrative, NarrativeReader } from "./cda-narrative.js";
 import type { XmlHandler } from "./xml.js";
 
-/** An element of a clinical document. Narratives are already text; coded entries are not kept. */
+/** An element of a clinical document, without its prefix. A section's narrative is laid out already. */
 export interface CdaNode {
   name: string;
   attributes: Record<string, string>;
   children: CdaNode[];
   text: string;
-  /** A narrative's text and tables. */
-  blocks: Block[];
-  /** Readable parts of the coded entries of a section that has no narrative, an entry a line. */
-  coded: string[];
+  narrative: Narrative | null;
+  parent: CdaNode | null;
+  /** Its place among its siblings of the same name, from 1. */
+  index: number;
 }
 
-function newNode(name: string, attributes: Record<string, string>): CdaNode {
-  return { name, attributes, children: [], text: "", blocks: [], coded: [] };
-}
-
-/** Builds the tree of a clinical document: all of the header, of the body only what people read. */
+/** Builds the tree of a clinical document, of which the sections are handed out as they are complete. */
 export class CdaTreeBuilder implements XmlHandler {
   root: CdaNode | undefined;
-  readonly #stack: CdaNode[] = [];
-  #narrative: { markup: MarkupFlow; depth: number } | undefined;
-  #entry: { words: string[]; depth: number } | undefined;
+  /** Sections of the first level that are complete; they are no longer part of the tree. */
+  readonly sections: CdaNode[] = [];
+  /** A prefix was used that nothing declares. */
+  hasUndeclared = false;
+  readonly #stack: { node: CdaNode; counts: Map<string, number> }[] = [];
+  #narrative: { reader: NarrativeReader; depth: number } | undefined;
+  /** The prefixes that are declared, an entry an open element. */
+  readonly #prefixes: ReadonlySet<string>[] = [];
+
+  raw(name: string, attributes: Record<string, string>): void {
+    const around = this.#prefixes.at(-1) ?? new Set(["xml", "xmlns"]);
+    const own = Object.keys(attributes).flatMap((key) => (key.startsWith("xmlns:") ? key.slice(6) : []));
+    const known = own.length > 0 ? new Set([...around, ...own]) : around;
+    this.#prefixes.push(known);
+    for (const each of [name, ...Object.keys(attributes)]) {
+      const end = each.indexOf(":");
+      if (end > 0 && !known.has(each.slice(0, end))) this.hasUndeclared = true;
+    }
+  }
 
   open(name: string, attributes: Record<string, string>): void {
     if (this.#narrative) {
       this.#narrative.depth += 1;
-      this.#narrative.markup.open(name.toLowerCase(), lowerKeys(attributes));
+      this.#narrative.reader.open(name.toLowerCase(), lowerKeys(attributes));
       return;
     }
-    if (this.#entry) {
-      this.#entry.depth += 1;
-      this.#collect(attributes);
-      return;
-    }
-    const parent = this.#stack.at(-1);
-    if (parent?.name === "section" && name === "entry") {
-      this.#entry = { words: [], depth: 1 };
-      return;
-    }
-    const node = newNode(name, attributes);
+    const top = this.#stack.at(-1);
+    const index = (top?.counts.get(name) ?? 0) + 1;
+    top?.counts.set(name, index);
+    const parent = top?.node ?? null;
+    const node: CdaNode = { name, attributes, children: [], text: "", narrative: null, parent, index };
     if (parent) parent.children.push(node);
     else this.root ??= node;
-    this.#stack.push(node);
-    if (parent?.name === "section" && name === "text") this.#narrative = { markup: new MarkupFlow(), depth: 0 };
+    this.#stack.push({ node, counts: new Map() });
+    if (parent?.name === "section" && name === "text") this.#narrative = { reader: new NarrativeReader(), depth: 0 };
   }
 
   text(text: string): void {
-    if (this.#narrative) this.#narrative.markup.text(text);
-    else if (this.#entry) this.#entry.words.push(text.trim());
-    else {
-      const node = this.#stack.at(-1);
-      if (node) node.text += text;
-    }
+    const node = this.#stack.at(-1)?.node;
+    if (this.#narrative) this.#narrative.reader.text(text);
+    else if (node && (node.text || text.trim())) node.text += text;
   }
 
   close(name: string): void {
+    this.#prefixes.pop();
     if (this.#narrative && this.#narrative.depth > 0) {
       this.#narrative.depth -= 1;
-      this.#narrative.markup.close(name.toLowerCase());
+      this.#narrative.reader.close(name.toLowerCase());
       return;
     }
-    if (this.#entry) {
-      this.#entry.depth -= 1;
-      if (this.#entry.depth === 0) this.#endEntry(this.#entry.words);
-      return;
-    }
-    const node = this.#stack.pop();
-    if (node && this.#narrative) {
-      node.blocks = this.#narrative.markup.flow.take();
-      node.text = blocksText(node.blocks).trim();
-    }
+    const node = this.#stack.pop()?.node;
+    if (!node) return;
+    if (this.#narrative) node.narrative = this.#narrative.reader.end();
     this.#narrative = undefined;
-  }
-
-  /** Displays, values with their units: what a reader would make of an entry. */
-  #collect({ displayName, value, unit }: Record<string, string>): void {
-    if (displayName) this.#entry?.words.push(displayName);
-    else if (value && unit) this.#entry?.words.push(`${value} ${unit}`);
-  }
-
-  #endEntry(words: string[]): void {
-    this.#entry = undefined;
-    const section = this.#stack.at(-1);
-    const line = [...new Set(words.filter(Boolean))].join(", ");
-    if (section && line && !section.children.some((child) => child.name === "text" && child.text)) {
-      section.coded.push(line);
-    }
+    // Sections within sections come with them.
+    if (node.name !== "section" || this.#stack.some((each) => each.node.name === "section")) return;
+    this.sections.push(node);
+    if (node.parent) node.parent.children = node.parent.children.filter((child) => child !== node);
   }
 }
 
@@ -105,4 +90,23 @@ export function findAll(node: CdaNode | undefined, ...path: string[]): CdaNode[]
   let nodes = node ? [node] : [];
   for (const name of path) nodes = nodes.flatMap((each) => each.children.filter((child) => child.name === name));
   return nodes;
+}
+
+/** A node's place as an XPath, its names without namespaces. */
+export function xpath(node: CdaNode): string {
+  const steps: string[] = [];
+  for (let at: CdaNode | null = node; at; at = at.parent)
+    steps.unshift(at.parent ? `${at.name}[${at.index}]` : at.name);
+  return `/${steps.join("/")}`;
+}
+
+/** An element's own words. */
+export function plain(node: CdaNode | undefined): string {
+  return node ? node.text.replace(/\s+/g, " ").trim() : "";
+}
+
+/** The words of an element and of all within it, in their order; base64 is none. */
+export function words(node: CdaNode): string {
+  if (node.attributes.representation === "B64") return "";
+  return [plain(node), ...node.children.map(words)].filter(Boolean).join(" ");
 }

@@ -65,7 +65,7 @@ function label(key: string): string {
 }
 
 /** A value of one of FHIR's data types as a phrase; `undefined` for a structure that needs lines of its own. */
-function readable(value: Json): string | undefined {
+export function readable(value: Json): string | undefined {
   if (value === null) return "";
   if (typeof value !== "object") return String(value).trim();
   if (Array.isArray(value)) return undefined;

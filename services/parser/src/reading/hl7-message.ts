@@ -1,5 +1,6 @@
+import { createReadStream } from "node:fs";
 import { isUtf16, textEncoding } from "@sluice/media";
-import { bytesEncoding, decode } from "./encoding.js";
+import { bytesEncoding, decode, readSample, readText } from "./encoding.js";
 
 /** A segment: its name and its fields as HL7 counts them, still encoded. `fields[1]` of MSH is the separator. */
 export interface Segment {
@@ -22,52 +23,87 @@ export interface Message {
   encoding: string;
 }
 
+/** HL7's and DICOM's names of character sets, without blanks and marks, as labels for a decoder. */
 const charsets: Record<string, string> = {
-  "UNICODE UTF-8": "utf-8",
-  "UTF-8": "utf-8",
+  UNICODEUTF8: "utf-8",
+  UNICODE: "utf-8",
+  UTF8: "utf-8",
+  ISOIR192: "utf-8",
   ASCII: "windows-1252",
-  "ISO IR87": "iso-2022-jp",
-  "ISO IR14": "iso-2022-jp",
-  "ISO IR159": "iso-2022-jp",
-  "GB 18030-2000": "gb18030",
-  "BIG-5": "big5",
-  "KS X 1001": "euc-kr",
+  ISOIR6: "windows-1252",
+  ISOIR87: "iso-2022-jp",
+  ISOIR14: "iso-2022-jp",
+  ISOIR13: "shift_jis",
+  ISOIR159: "iso-2022-jp",
+  GB180302000: "gb18030",
+  GB18030: "gb18030",
+  GB2312: "gb18030",
+  BIG5: "big5",
+  KSX1001: "euc-kr",
 };
 
-/** The encoding of a file of messages: UTF-8 where the bytes prove it, what MSH-18 says, Western otherwise. */
-export function messageEncoding(bytes: Uint8Array): string {
+const escapeByte = 0x1b;
+
+/** The encoding of a message: UTF-8 where the bytes prove it, what MSH-18 says, Western otherwise. */
+function messageEncoding(bytes: Uint8Array): string {
   const head = bytes.subarray(0, 65_536);
-  if (isUtf16(textEncoding(head) ?? "")) return textEncoding(head) as string;
   const msh = /MSH(.)[^\r\n]*/.exec(Buffer.from(head.buffer, head.byteOffset, head.length).toString("latin1"));
-  const stated =
-    (msh?.[0].split(msh[1] ?? "|")[17] ?? "").split(/[~^]/).filter(Boolean).at(-1)?.trim().toUpperCase() ?? "";
-  const declared = charsets[stated] ?? stated.replace(/^8859\/(\d+)$/, "iso-8859-$1").toLowerCase();
-  // Pure seven-bit bytes can still be Japanese.
-  return declared === "iso-2022-jp" ? declared : bytesEncoding(bytes, declared || null);
+  const stated = (msh?.[0].split(msh[1] ?? "|")[17] ?? "").split(/[~^]/).filter(Boolean).at(-1)?.trim() ?? "";
+  const declared = charset(stated.toUpperCase());
+  // Seven-bit bytes can still be Japanese.
+  return declared === "iso-2022-jp" && bytes.includes(escapeByte) ? declared : bytesEncoding(bytes, declared || null);
 }
 
-/** Splits a file into messages; anything before the first MSH (batch headers) belongs to none. */
-export function* messages(text: string): Generator<string> {
-  let lines: string[] = [];
-  for (const line of text
-    .replaceAll("\v", "\r")
-    .replaceAll("\x1c", "\r")
-    .split(/\r\n|\r|\n/)) {
-    if (/^\s*MSH[^\w\s]/.test(line)) {
-      if (lines.length > 0) yield lines.join("\r");
-      lines = [line.trimStart()];
-    } else if (/^(FHS|BHS|BTS|FTS)\b/.test(line)) {
-      if (lines.length > 0) yield lines.join("\r");
-      lines = [];
-    } else if (lines.length > 0 && line) {
-      lines.push(line);
+function charset(stated: string): string {
+  const part = /8859[/-](\d+)/.exec(stated)?.[1];
+  return part ? `iso-8859-${part}` : (charsets[stated.replace(/[^A-Z\d]/g, "")] ?? stated.toLowerCase());
+}
+
+/**
+ * The messages of a file, each as its bytes with a carriage return after a segment; what stands before the first MSH, such as
+ * the headers of a batch, belongs to none. One message at a time is held.
+ */
+export async function* messages(path: string): AsyncGenerator<Buffer> {
+  const wide = textEncoding(await readSample(path)) ?? "";
+  // Bytes as they are, one a character: each message may have a character set of its own.
+  const encoding = isUtf16(wide) ? "utf8" : "latin1";
+  const pieces = isUtf16(wide)
+    ? readText(path, wide)
+    : createReadStream(path, { encoding: "latin1", highWaterMark: 262_144 });
+  let segments: string[] = [];
+  for await (const line of lines(pieces)) {
+    const isStart = /^(?:\xef\xbb\xbf)?\s*MSH[^\w\s]/.test(line);
+    if (!isStart && !/^\s*(FHS|BHS|BTS|FTS)\b/.test(line)) {
+      if (segments.length > 0) segments.push(line);
+      continue;
     }
+    if (segments.length > 0) yield Buffer.from(segments.join("\r"), encoding);
+    segments = isStart ? [line.slice(line.indexOf("MSH"))] : [];
   }
-  if (lines.length > 0) yield lines.join("\r");
+  if (segments.length > 0) yield Buffer.from(segments.join("\r"), encoding);
+}
+
+/** Lines that are not empty; the frames of MLLP end them too. */
+async function* lines(pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  let held: string[] = [];
+  for await (const given of pieces) {
+    const piece = given.replaceAll("\v", "\r").replaceAll("\x1c", "\r");
+    if (!/[\r\n]/.test(piece)) {
+      held.push(piece);
+      continue;
+    }
+    const found = (held.join("") + piece).split(/[\r\n]+/);
+    held = [found.pop() ?? ""];
+    for (const line of found) if (line) yield line;
+  }
+  const last = held.join("");
+  if (last) yield last;
 }
 
 /** A message's segments. A line that begins like no segment goes on with the one before: senders break long text. */
-export function parseMessage(text: string, encoding: string): Message {
+export function parseMessage(bytes: Uint8Array): Message {
+  const encoding = messageEncoding(bytes);
+  const text = decode(bytes, encoding);
   const field = text[3] ?? "|";
   const marks = text.slice(4, text.indexOf(field, 4) === -1 ? 8 : text.indexOf(field, 4));
   const delimiters: Delimiters = {
@@ -107,7 +143,10 @@ export function components(message: Message, raw: string | undefined): string[][
   );
 }
 
-/** Resolves escape sequences: delimiters, line breaks, bytes in hex; highlighting and the like is dropped. */
+/**
+ * Resolves escape sequences: delimiters, line breaks, bytes in hex, changes of the character set; highlighting and the like is
+ * dropped.
+ */
 export function resolveEscapes(
   text: string,
   { delimiters, encoding }: Pick<Message, "delimiters" | "encoding">,
@@ -124,12 +163,22 @@ export function resolveEscapes(
     N: "",
   };
   const quoted = mark.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-  const sequence = new RegExp(`${quoted}(F|S|T|R|E|H|N|X[0-9A-Fa-f]+|\\.[a-z]{2}\\s*[+-]?\\d*)${quoted}`, "g");
-  return text.replace(sequence, (_all, code: string) => {
-    if (code.startsWith("X")) return decode(Buffer.from(code.slice(1), "hex"), encoding);
+  // Bytes that stand together may be one character.
+  const hex = `(?:${quoted}X[0-9A-Fa-f]+${quoted})+`;
+  const sequence = new RegExp(
+    `${hex}|${quoted}(F|S|T|R|E|H|N|[CM][0-9A-Fa-f]{4,6}|Z[^${quoted}]*|\\.[a-z]{2}\\s*[+-]?\\d*)${quoted}`,
+    "g",
+  );
+  let shifts = false;
+  const resolved = text.replace(sequence, (all: string, code: string | undefined) => {
+    if (!code) return decode(Buffer.from(all.replace(/[^0-9A-Fa-f]/g, ""), "hex"), encoding).replace(/\r\n?/g, "\n");
     if (code.startsWith(".")) return layout(code);
-    return plain[code] ?? "";
+    if (!/^[CM]/.test(code)) return plain[code] ?? "";
+    shifts = true;
+    return `\x1b${Buffer.from(code.slice(1), "hex").toString("latin1").replaceAll("\0", "")}`;
   });
+  const isSevenBit = shifts && /^[\0-\x7f]*$/.test(resolved);
+  return isSevenBit ? decode(Buffer.from(resolved, "latin1"), "iso-2022-jp") : resolved;
 }
 
 /** Formatting commands of FT fields: lines and blanks. */

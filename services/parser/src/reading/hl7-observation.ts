@@ -1,11 +1,13 @@
+import { sniff } from "@sluice/media";
 import { fromBase64 } from "./attachment.js";
+import { hl7Date } from "./dates.js";
 import { personName } from "./hl7-header.js";
 import { components, type Message, resolveEscapes, type Segment } from "./hl7-message.js";
 
 /** What an OBX holds: text to read, or a document. */
 export type Observation =
-  | { kind: "text"; name: string; value: string }
-  | { kind: "document"; name: string; declaredType: string | null; bytes: Buffer }
+  | { kind: "text"; name: string; value: string; line: string }
+  | { kind: "document"; name: string; declaredType: string | null; bytes: Buffer; isPlaceholder?: boolean }
   | { kind: "unreadable" | "elsewhere"; name: string; value: string };
 
 /** Types whose value is prose: several of one name follow each other, a line each. */
@@ -20,18 +22,40 @@ export function observation(message: Message, obx: Segment): Observation {
   if (type === "ED") return encapsulated(message, obx, name);
   const value = readableValue(message, type, obx.fields[5] ?? "");
   if (type === "RP") return { kind: "elsewhere", name, value };
-  return { kind: "text", name, value: value && [value, ...remarks(message, obx)].filter(Boolean).join(" ") };
+  return { kind: "text", name, value, line: value && [value, ...remarks(message, obx)].filter(Boolean).join(" ") };
 }
+
+/** A document has structure or length; what is shorter and of no kind stands in for one that was taken out. */
+const minLength = 256;
 
 /** `source ^ type ^ subtype ^ encoding ^ data`; the data is taken raw, as base64 needs no escapes. */
 function encapsulated(message: Message, obx: Segment, name: string): Observation {
-  const parts = (obx.fields[5] ?? "").split(message.delimiters.component);
+  const { component } = message.delimiters;
+  const parts = (obx.fields[5] ?? "").split(component);
   const [, type = "", subtype = "", encoding = ""] = parts;
-  const data = parts.slice(4).join(message.delimiters.component);
-  if (/^a$/i.test(encoding)) return { kind: "text", name, value: resolveEscapes(data, message) };
-  const bytes = fromBase64(resolveEscapes(data, message));
+  const isAlone = parts.length === 1;
+  const data = resolveEscapes(isAlone ? (parts[0] ?? "") : parts.slice(4).join(component), message);
+  const declaredType = mediaType(type, subtype);
+  if (/^a$/i.test(encoding)) {
+    // Words are for readers here and now; markup has a reader of its own.
+    return /^\s*(<|\{\\rtf)/.test(data)
+      ? { kind: "document", name, declaredType, bytes: Buffer.from(data, "utf8") }
+      : { kind: "text", name, value: data, line: data };
+  }
+  const bytes = /^hex$/i.test(encoding) ? fromHex(data) : fromBase64(data);
   if (!bytes) return { kind: "unreadable", name, value: "" };
-  return { kind: "document", name, declaredType: mediaType(type, subtype), bytes };
+  if (bytes.length >= minLength) return { kind: "document", name, declaredType, bytes };
+  const judged = sniff(bytes);
+  // Short bytes pass for Western text unless they are held to be readable.
+  const isText = judged?.mediaType === "text/plain" && /^[\t\n\f\r\x20-\x7e]*$/.test(bytes.toString("latin1"));
+  if (!judged || (judged.mediaType === "text/plain" && !isText)) return { kind: "unreadable", name, value: "" };
+  const isPlaceholder = isText && declaredType !== null && !declaredType.startsWith("text/");
+  return { kind: "document", name, declaredType, bytes, isPlaceholder };
+}
+
+function fromHex(text: string): Buffer | undefined {
+  const compact = text.replace(/\s+/g, "");
+  return /^([0-9A-Fa-f]{2})+$/.test(compact) ? Buffer.from(compact, "hex") : undefined;
 }
 
 function mediaType(type: string, subtype: string): string | null {
@@ -62,8 +86,16 @@ function phrase(type: string, parts: string[]): string {
     case "CNE":
     case "CF":
       return parts[8] || parts[1] || parts[4] || parts[0] || "";
-    case "SN":
-      return parts.filter(Boolean).join(" ");
+    case "DT":
+    case "TS":
+    case "DTM":
+      return hl7Date(parts[0])?.value ?? parts[0] ?? "";
+    case "TM":
+      return (parts[0] ?? "").replace(/^(\d\d)(\d\d)(\d\d)?(?:\.\d+)?([+-]\d{4})?$/, clock);
+    case "DR":
+      return parts.map((part) => hl7Date(part)?.value ?? part).join(" – ");
+    case "NR":
+      return parts.join(" – ");
     case "XPN":
       return personName(parts);
     case "XCN":
@@ -92,4 +124,8 @@ function remarks(message: Message, obx: Segment): string[] {
     flags.join(" "),
     status ? `[${status}]` : "",
   ];
+}
+
+function clock(_all: string, hour: string, minute: string, second?: string, zone?: string): string {
+  return [hour, minute, second].filter(Boolean).join(":") + (zone ?? "");
 }

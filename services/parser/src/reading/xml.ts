@@ -3,6 +3,8 @@ import { Parser } from "htmlparser2";
 import { fileEncoding, readSample, readText } from "./encoding.js";
 
 export interface XmlHandler {
+  /** Before `open`: the names as they are written, declarations of namespaces among them. */
+  raw?(name: string, attributes: Record<string, string>): void;
   /** Names of elements and attributes come without their prefixes. */
   open(name: string, attributes: Record<string, string>): void;
   text(text: string): void;
@@ -37,6 +39,7 @@ export class XmlReader {
           this.#elements += 1;
           openedAt = parser.endIndex;
           if (depth > maxDepth) throw new SluiceError("limit_nesting");
+          handler.raw?.(name, attributes);
           handler.open(local(name), content(attributes));
         },
         ontext: (text) => handler.text(text),

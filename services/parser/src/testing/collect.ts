@@ -113,7 +113,20 @@ export function checked(parsed: Parsed): Parsed {
       for (const cell of cells) expect(line).toContain(cell.replace(/\s*\n\s*/g, "; ").slice(0, 1_000));
     }
   }
+  for (const { evidence, text: name, value } of parsed.facts) {
+    if (evidence)
+      expect([said(text.slice(evidence.start, evidence.end))]).toEqual([saysEither(said(name), said(value ?? name))]);
+  }
   return parsed;
+}
+
+function said(text: string): string {
+  return text.toLowerCase().replace(/\s+/g, " ").trim();
+}
+
+/** A fact's evidence says its name or its value. */
+function saysEither(name: string, value: string): unknown {
+  return { asymmetricMatch: (text: unknown) => String(text).includes(name) || String(text).includes(value) };
 }
 
 function displayText(sections: Section[]): string {

@@ -17,8 +17,8 @@ const maxEntries = 200;
 export class HeaderBuilder {
   readonly #header: Header = emptyHeader();
   readonly #patients = new Patients();
-  /** Something did not fit. */
-  isTruncated = false;
+  #isAboutMany = false;
+  #isTruncated = false;
 
   set(fields: HeaderFields): void {
     Object.assign(this.#header, cleanAll(fields, maxLength));
@@ -26,6 +26,10 @@ export class HeaderBuilder {
 
   patient(identity: PatientIdentity): number | null {
     return this.#patients.add(cleanAll(identity, maxLength));
+  }
+
+  aboutMany(): void {
+    this.#isAboutMany = true;
   }
 
   date(date: DocumentDate): void {
@@ -41,7 +45,12 @@ export class HeaderBuilder {
   }
 
   hasIdentityConflict(): boolean {
-    return this.#patients.conflict();
+    return !this.#isAboutMany && this.#patients.conflict();
+  }
+
+  /** Something did not fit. */
+  get isTruncated(): boolean {
+    return this.#isTruncated || (this.#isAboutMany && this.#patients.isFull);
   }
 
   result(): Header {
@@ -53,6 +62,6 @@ export class HeaderBuilder {
     const text = JSON.stringify(clean);
     if (list.some((each) => JSON.stringify(each) === text)) return;
     if (list.length < maxEntries) list.push(clean);
-    else this.isTruncated = true;
+    else this.#isTruncated = true;
   }
 }

@@ -139,6 +139,10 @@ export class OutputWriter implements Output {
     return this.#header.patient(identity);
   }
 
+  aboutMany(): void {
+    this.#header.aboutMany();
+  }
+
   date(date: DocumentDate): void {
     this.#header.date(date);
   }

@@ -8,7 +8,11 @@ export class Patients {
   readonly list: PatientIdentity[] = [];
   /** By identifier, the place of the first that had it. */
   readonly #places = new Map<string, number>();
+  /** By a name's words, the places of those who have it. */
+  readonly #named = new Map<string, number[]>();
   #contradicted = false;
+  /** There were more than are kept. */
+  isFull = false;
 
   /** The place of this identity in the list; null when it says nothing, or when there are too many. */
   add(identity: PatientIdentity): number | null {
@@ -17,10 +21,15 @@ export class Patients {
     const known = this.#find(identity);
     if (known === undefined && this.list.length >= maxPatients) {
       this.#contradicted = true;
+      this.isFull = true;
       return null;
     }
     const place = known ?? this.list.push({ identifiers: [], names: [], birthDate: null, sex: null }) - 1;
     this.#merge(this.list[place] as PatientIdentity, identity);
+    for (const name of new Set(names.map(words))) {
+      const places = this.#named.get(name) ?? [];
+      if (!places.includes(place)) this.#named.set(name, [...places, place]);
+    }
     for (const each of identifiers) if (!this.#places.has(key(each))) this.#places.set(key(each), place);
     return place;
   }
@@ -36,8 +45,8 @@ export class Patients {
       const place = this.#places.get(key(each));
       if (place !== undefined) return place;
     }
-    const place = this.list.findIndex((each) => isSame(each, identity));
-    return place === -1 ? undefined : place;
+    const namesakes = identity.names.flatMap((name) => this.#named.get(words(name)) ?? []).sort((a, b) => a - b);
+    return namesakes.find((place) => isSame(this.list[place] as PatientIdentity, identity));
   }
 
   #merge(known: PatientIdentity, more: PatientIdentity): void {

@@ -1,0 +1,131 @@
+import type { Header } from "@sluice/contracts";
+import type { Output } from "../formats/format.js";
+import { fhirHeader, type Lead, leading } from "./fhir-header.js";
+import { encounterOf, namedPatient, patientIdentity, References } from "./fhir-people.js";
+import { isObject, type Json, type JsonObject, str } from "./fhir-readable.js";
+import type { FhirSource, Found, Frame } from "./fhir-source.js";
+
+/** What has to be known of a file before its resources can be read one by one. */
+export interface Survey {
+  frame: Frame;
+  /** How many resources there are. */
+  count: number;
+  header: Partial<Header>;
+  /** A collection: several patients in it are no conflict. */
+  isAboutMany: boolean;
+  medications: References<JsonObject>;
+  /** Whether an address leads to a resource of the file. */
+  isHere(url: string): boolean;
+  /** The place among the header's patients of whom a resource is about. */
+  patientOf(found: Found): number | null;
+}
+
+/** Bundles that are one statement; others, and lists, gather what belongs to many. */
+const single = new Set(["document", "message"]);
+
+/** Goes through the file once, for whatever its parts say of one another. */
+export async function survey(file: FhirSource, out: Output): Promise<Survey> {
+  const patients = new References<number | null>();
+  const encounters = new References<JsonObject>();
+  const medications = new References<JsonObject>();
+  const binaries = new References<true>();
+  const leads = new Leads();
+  let count = 0;
+  for await (const found of file.resources()) {
+    const { resource } = found;
+    count += 1;
+    leads.add(found);
+    switch (resource.resourceType) {
+      case "Patient":
+        patients.add(found, out.patient(patientIdentity(resource)));
+        break;
+      case "Encounter":
+        encounters.add(found, { ...resource, text: null, contained: null });
+        break;
+      case "Medication":
+        medications.add(found, { code: resource.code ?? null });
+        break;
+      case "Binary":
+        binaries.add(found, true);
+        break;
+    }
+  }
+  const { frame } = file;
+  const lead = leads.choose(count);
+  const encounter = lead && (encounters.find(encounterReference(lead.resource), lead) ?? only(encounters));
+  const named = new Map<string, number | null>();
+  const patientOf = (found: Found): number | null => {
+    const { resource } = found;
+    if (resource.resourceType === "Patient") return null;
+    const reference = [resource.subject, resource.patient].find(isObject);
+    const known = patients.find(reference, found);
+    if (known !== undefined || patients.size > 0) return known ?? null;
+    const identity = namedPatient(reference);
+    const name = str(reference?.reference) ?? str(reference?.display);
+    if (!identity || !name) return null;
+    if (!named.has(name)) named.set(name, out.patient(identity));
+    return named.get(name) ?? null;
+  };
+  // A document may state nothing but whom it is about.
+  if (lead) patientOf(lead);
+  return {
+    frame,
+    count,
+    header: { ...fhirHeader(lead, frame), encounter: encounter ? encounterOf(encounter) : null },
+    isAboutMany: isCollection(frame) && !leads.has("Composition"),
+    medications,
+    isHere: (url) => url.startsWith("#") || binaries.find({ reference: url }, root) !== undefined,
+    patientOf,
+  };
+}
+
+const root: Found = { resource: {}, path: "", container: null, fullUrl: null };
+
+function isCollection({ shape, bundle }: Frame): boolean {
+  if (shape === "bundle") return str(bundle?.type) !== undefined && !single.has(String(bundle?.type));
+  return shape === "list";
+}
+
+function encounterReference({ encounter, context }: JsonObject): Json | undefined {
+  if (encounter) return encounter;
+  const inner = Array.isArray(context) ? context[0] : context;
+  if (!isObject(inner)) return undefined;
+  return inner.encounter && Array.isArray(inner.encounter) ? inner.encounter[0] : (inner.encounter ?? inner);
+}
+
+function only<T>(references: References<T>): T | undefined {
+  const values = references.values();
+  return values.length === 1 ? values[0] : undefined;
+}
+
+/** The resources that may speak for the file, without what they carry. */
+class Leads {
+  readonly #first = new Map<string, Found>();
+  readonly #counts = new Map<string, number>();
+  #any: Found | undefined;
+
+  add(found: Found): void {
+    const type = String(found.resource.resourceType);
+    const isLeading = (leading as readonly string[]).includes(type);
+    if (found.container !== null || (this.#any && !isLeading)) return;
+    const bare = { content: null, presentedForm: null, contained: null, section: null, text: null };
+    const light = { ...found, resource: { ...found.resource, ...bare } };
+    this.#any ??= light;
+    if (!isLeading) return;
+    this.#counts.set(type, (this.#counts.get(type) ?? 0) + 1);
+    if (!this.#first.has(type)) this.#first.set(type, light);
+  }
+
+  has(type: string): boolean {
+    return this.#counts.has(type);
+  }
+
+  /** The most telling one; alone, whatever there is. */
+  choose(count: number): Lead | undefined {
+    const type = leading.find((each) => this.#first.has(each));
+    const first = type && this.#first.get(type);
+    if (first) return { ...first, isDocument: this.#counts.get(type) === 1 };
+    const isAlone = this.#any && (count === 1 || this.#any.path === "");
+    return isAlone && this.#any ? { ...this.#any, isDocument: true } : undefined;
+  }
+}
