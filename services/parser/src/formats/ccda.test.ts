@@ -188,6 +188,7 @@ describe("C-CDA", () => {
           coded(
             "18776-5",
             "x",
+            drug("Heparin", 'moodCode="INT"'),
             '<procedure moodCode="INT"><code displayName="Colonoscopy"/></procedure>',
             '<observation moodCode="GOL"><templateId root="2.16.840.1.113883.10.20.22.4.2"/><code displayName="Weight"/><value value="70"/></observation>',
           ),
@@ -201,6 +202,7 @@ describe("C-CDA", () => {
       ["immunization", "MMR", "negated", "500"],
       ["immunization", "DTaP", "completed", "500"],
       ["medication", "Metformin", "completed", "500"],
+      ["medication", "Heparin", "planned", "500"],
       ["procedure", "Colonoscopy", "planned", null],
     ]);
   });

@@ -183,6 +183,14 @@ describe("HL7 v2", () => {
     expect(facts).toEqual([]);
   });
 
+  test("strings that OBX-4 tells apart are values of their own", async () => {
+    const { facts, text } = await parseBytes(
+      message("OBR|1", "OBX|1|ST|o^Organism|1|E. coli", "OBX|2|ST|o^Organism|2|K. oxytoca"),
+    );
+    expect(facts.map(({ value }) => value)).toEqual(["E. coli", "K. oxytoca"]);
+    expect(text).toBe("Organism: E. coli\nOrganism: K. oxytoca");
+  });
+
   test("results of two patients keep to whom they are about, as a conflict", async () => {
     const { facts, summary } = await parseBytes(
       message("PID|1||1^^^H||Lee^Ann", "OBR|1", "OBX|1|NM|a^K||4", "PID|2||2^^^H||Roe^Bob", "OBR|2", "OBX|1|NM|a^K||5"),

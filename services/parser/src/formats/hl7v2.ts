@@ -56,6 +56,16 @@ function member(bytes: Buffer, index: number, out: Output): Promise<void> {
   });
 }
 
+/**
+ * Equal for the lines of one text. Lines may be numbered by OBX-4, but strings that it tells apart are values of their own: an
+ * organism's, a specimen's.
+ */
+function proseKey(obx: Segment): string {
+  const { fields } = obx;
+  if (!isProse(obx)) return "";
+  return fields[2] === "ST" && fields[4] ? `OBX ${fields[3]} ${fields[4]}` : `OBX ${fields[3]}`;
+}
+
 interface Line {
   text: string;
   /** What it states, with the place in the source. */
@@ -158,13 +168,12 @@ class MessageWriter {
     if (found.kind === "unreadable") this.#out.warn("attachment_unreadable");
     if (found.kind === "elsewhere") this.#out.warn("attachment_not_available");
     const said = found.kind === "text" ? found.line : found.value;
-    const key = isProse(obx) ? `OBX ${obx.fields[3]}` : "";
+    const key = proseKey(obx);
     const named = [found.name, said].filter(Boolean).join(said.includes("\n") ? ":\n" : ": ");
     const line: Line = { text: key && key === previous ? said : named };
     // Lines of prose are read as one, and what is told of an injection is no result.
     const next = this.#message.segments[index + 1];
-    const isRun =
-      key !== "" && (key === previous || (next?.name === "OBX" && isProse(next) && next.fields[3] === obx.fields[3]));
+    const isRun = key !== "" && (key === previous || (next?.name === "OBX" && proseKey(next) === key));
     if (found.kind === "text" && !isRun && !this.#given) {
       const stated = observationFact(this.#message, obx, this.#order, found);
       if (stated) line.fact = { ...stated, source: `OBX[${number}]` };

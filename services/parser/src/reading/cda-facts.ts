@@ -51,6 +51,7 @@ const templateKinds: Record<string, FactKind> = {
   "2.16.840.1.113883.10.20.22.4.16": "medication",
   "2.16.840.1.113883.10.20.1.24": "medication",
   "2.16.840.1.113883.10.20.22.4.52": "immunization",
+  "2.16.840.1.113883.10.20.22.4.120": "immunization",
   "2.16.840.1.113883.10.20.22.4.12": "procedure",
   "2.16.840.1.113883.10.20.22.4.13": "procedure",
   "2.16.840.1.113883.10.20.22.4.14": "procedure",
@@ -70,6 +71,7 @@ const statements = new Set("act encounter observation organizer procedure substa
 
 interface Context {
   kind: FactKind | null;
+  isPlan: boolean;
   isNegated: boolean;
   /** Of what is around it. */
   status: string | null;
@@ -80,7 +82,8 @@ interface Context {
 export function cdaFacts(section: CdaNode): CdaFact[] {
   const code = find(section, "code")?.attributes.code ?? "";
   if (familySections.has(code)) return [];
-  const context: Context = { kind: sectionKinds[code] ?? null, isNegated: false, status: null, time: null };
+  const isPlan = planSections.has(code);
+  const context: Context = { kind: sectionKinds[code] ?? null, isPlan, isNegated: false, status: null, time: null };
   return findAll(section, "entry").flatMap((entry) => entry.children.flatMap((child) => stated(child, context)));
 }
 
@@ -92,6 +95,7 @@ function stated(node: CdaNode, around: Context): CdaFact[] {
   const own = find(node, "statusCode")?.attributes.code ?? null;
   const context: Context = {
     kind: around.kind,
+    isPlan: around.isPlan,
     isNegated: around.isNegated || node.attributes.negationInd === "true",
     status: own ?? around.status,
     time: cdaTime(find(node, "effectiveTime")) ?? around.time,
@@ -123,7 +127,7 @@ function kindOf(node: CdaNode, templates: string[], { kind }: Context): FactKind
 }
 
 function factOf(node: CdaNode, kind: FactKind, context: Context): CdaFact | null {
-  const isPlanned = !["EVN", undefined].includes(node.attributes.moodCode) && node.name !== "substanceAdministration";
+  const isPlanned = isPlannedBy(node, context);
   // What is aimed at, ordered or promised was not observed.
   if (isPlanned && node.name === "observation") return null;
   const { concept, name } = subjectOf(node, kind);
@@ -148,6 +152,20 @@ function factOf(node: CdaNode, kind: FactKind, context: Context): CdaFact | null
     told: reference(find(node, "text", "reference")),
     source: xpath(node),
   };
+}
+
+/** Plan of treatment, under its names. */
+const planSections = new Set(["18776-5", "61146-7", "61145-9"]);
+
+const plannedTemplates = new Set(
+  [39, 40, 41, 42, 43, 44, 120].map((number) => `2.16.840.1.113883.10.20.22.4.${number}`),
+);
+
+/** A drug in use is stated as an intent as well: there the section and the template tell. */
+function isPlannedBy(node: CdaNode, { isPlan }: Context): boolean {
+  if ([undefined, "EVN"].includes(node.attributes.moodCode)) return false;
+  const templates = findAll(node, "templateId").map(({ attributes }) => attributes.root ?? "");
+  return node.name !== "substanceAdministration" || isPlan || templates.some((each) => plannedTemplates.has(each));
 }
 
 /** What a statement is about: the drug, the allergen, the diagnosis, what was measured or done. */
