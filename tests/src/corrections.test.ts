@@ -198,6 +198,34 @@ it("keeps an appended document in search, and takes the strongest word where the
   expect(await found("aspen")).toEqual([`${addendum} current`]);
 });
 
+it("takes nothing away that a correction does not speak of, and labels it", async () => {
+  scope = await pipeline.organization();
+  const three = await arrive("Three hazel reports.", { identifiers: [number("1"), number("2"), number("3")] });
+  const one = await arrive("One hazel report anew.", {
+    identifiers: [number("2")],
+    relations: [relation("corrects", "2")],
+  });
+  await settle();
+  expect(await standing(three)).toEqual(["appended", one]);
+  expect(await found("hazel")).toHaveLength(2);
+  const all = await arrive("All hazel reports anew.", {
+    relations: [relation("corrects", "1"), relation("corrects", "2"), relation("corrects", "3")],
+  });
+  await settle();
+  expect(await standing(three)).toEqual(["corrected", all]);
+});
+
+it("does not believe a document about somebody else", async () => {
+  scope = await pipeline.organization();
+  const of = (value: string): Header["patients"] => [
+    { identifiers: [{ authority: "A", value }], names: [], birthDate: null, sex: null },
+  ];
+  const one = await arrive("About one.", { identifiers: [number("1")], patients: of("1") });
+  await arrive("About two.", { relations: [relation("replaces", "1")], patients: of("2") });
+  await settle();
+  expect(await standing(one)).toEqual(["current", null]);
+});
+
 it("believes a document that says of itself that it was in error", async () => {
   scope = await pipeline.organization();
   const own = await arrive("The rowan error.", { status: status("entered_in_error") });
@@ -214,6 +242,42 @@ it("knows no numbers of another organization", async () => {
   await settle();
   const [row] = await pipeline.supabase.query("select standing from sluice.documents where id = $1", [mine]);
   expect(row).toEqual({ standing: "current" });
+});
+
+it("sees that a report inside a message is about somebody else", async () => {
+  scope = await pipeline.organization();
+  const { work, reading } = pipeline.store;
+  const person = (value: string, birthDate: string | null = null) => ({
+    identifiers: [{ authority: "A", value }],
+    names: [],
+    birthDate,
+    sex: null,
+  });
+  const parent = await arrive("A message.", { patients: [person("1", "1961")] }, { children: ["same", "other"] });
+  const children = await pipeline.supabase.query<{ id: string; path: string }>(
+    `select i.id, d.member_path as path from sluice.documents d join sluice.ingestions i on i.document_id = d.id
+     where d.parent_id = $1 order by 2`,
+    [parent],
+  );
+  for (const { id, path } of children) {
+    const held = { organizationId: scope.organizationId, ingestionId: id, generation: 1 };
+    const [section] = sectionsOf([path]);
+    const { summary, ...rest } = parsed(1, 1, path.length);
+    await take(pipeline, "parse", held, "worker");
+    await work.sealParse(held, "worker", {
+      ...rest,
+      summary: {
+        ...summary,
+        header: { ...emptyHeader(), patients: [path === "same" ? person("1", "1961-02-03") : person("2")] },
+      },
+      last: onlySections(section ? [section] : []),
+    });
+    await finish(held, path);
+  }
+  const other = children.find(({ path }) => path === "other");
+  expect((await reading.reviews(scope, null, 10)).items).toMatchObject([
+    { ingestionId: other?.id, code: "identity_conflict" },
+  ]);
 });
 
 it("puts a document about two people on the list of what to look at, until somebody has", async () => {

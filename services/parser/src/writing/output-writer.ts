@@ -29,6 +29,7 @@ import { type Recognition, RecognitionNeeded } from "../recognition/recogniser.j
 import { clean, cleanAll, clip } from "./clean.js";
 import { DisplayText } from "./display-text.js";
 import { HeaderBuilder } from "./header-builder.js";
+import { IdentityWatch } from "./identity-watch.js";
 import { Tables } from "./tables.js";
 import { Warnings } from "./warnings.js";
 
@@ -45,6 +46,7 @@ export class OutputWriter implements Output {
   readonly #tables: Tables;
   readonly #header = new HeaderBuilder();
   readonly #warnings = new Warnings();
+  readonly #identities = new IdentityWatch();
   /** How often each path was given, and those that were made from them. */
   readonly #paths = new Map<string, number>();
   #pages = 0;
@@ -59,7 +61,10 @@ export class OutputWriter implements Output {
     this.#limits = limits;
     this.#recognition = recognition;
     this.#text = new DisplayText(
-      (section) => sink.row("sections", section),
+      (section) => {
+        this.#identities.see(section.text);
+        return sink.row("sections", section);
+      },
       (text) => this.#expand(Buffer.byteLength(text)),
     );
     this.#tables = new Tables(this.#text, (table) => sink.row("tables", table));
@@ -177,10 +182,13 @@ export class OutputWriter implements Output {
     await this.#text.end();
     await this.#closePage();
     if (this.#announcedPages > this.#pages) this.warn("pages_missing");
-    if (this.#header.hasIdentityConflict()) this.warn("identity_conflict");
+    const header = this.#header.result();
+    // Where fields say whom it is about, they are believed.
+    const isStack = header.patients.length === 0 && this.#identities.conflict();
+    if (isStack || this.#header.hasIdentityConflict()) this.warn("identity_conflict");
     if (this.#header.isTruncated) this.warn("header_truncated");
     return {
-      header: this.#header.result(),
+      header,
       warnings: this.#warnings.list(),
       counts: { sections: this.#text.sections, pages: this.#pages, tables: this.#tables.count, facts: this.#facts },
       children: this.#children,
