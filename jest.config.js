@@ -5,7 +5,7 @@ export default {
   modulePathIgnorePatterns: ["<rootDir>/\\.sluice"],
   transform: {},
   testEnvironment: "node",
-  testTimeout: 120_000,
+  testTimeout: 240_000,
   maxWorkers: 2,
   reporters: ["default", "<rootDir>/infra/jest-closing-line.js"],
 };

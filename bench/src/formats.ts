@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { type FoundChild, forSearch, noRows, type ParsedRows, rowKinds, SluiceError } from "@sluice/contracts";
-import { ParserPool } from "@sluice/parser";
+import { chooseEngine, ParserPool } from "@sluice/parser";
 
 const run = promisify(execFile);
 
@@ -118,7 +118,8 @@ export async function formatsBench(args: string[]): Promise<boolean> {
   }
   const corpus = values.corpus;
   const entries = (await manifest(corpus)).filter(({ path }) => path.startsWith(values.only));
-  const pool = new ParserPool({ size: 2, timeoutMs: 300_000 });
+  const engine = await chooseEngine({ choice: "auto", languages: ["eng"] });
+  const pool = new ParserPool({ size: 2, timeoutMs: 300_000, memoryMb: 1_536, recognition: engine ?? "none" });
   const outcomes = new Map<string, number>();
   const short: string[] = [];
   let [withPhrases, whole, leastRecall] = [0, 0, 1];

@@ -34,7 +34,7 @@ export const parserConfig = {
     ),
     timeoutMs: variable(
       "PARSER_TIMEOUT_MS",
-      positive(120_000),
+      positive(240_000),
       "Longest that reading a document may take, without what storing takes; milliseconds.",
     ),
     memoryMb: variable("PARSER_MEMORY_MB", positive(768), "Most memory that reading a document may take."),

@@ -13,6 +13,7 @@ export { parserConfig } from "./config.js";
 export { defaultLimits } from "./formats/format.js";
 export { parseFile } from "./formats/parse-file.js";
 export { ParserPool } from "./isolation/parser-pool.js";
+export { chooseEngine } from "./recognition/choose-engine.js";
 
 type Config = ConfigOf<typeof parserConfig>;
 

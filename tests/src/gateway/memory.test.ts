@@ -14,7 +14,7 @@ setFlagsFromString("--expose-gc");
 const collect: () => void = runInNewContext("gc");
 
 it("holds a small part of a file in memory, however large the file", async () => {
-  const megabytes = 96;
+  const megabytes = 64;
   const request = await beginUpload(g.gateway.port, g.tenant.key, ["Connection: close"]);
   await request.write(partHead(request.boundary, "file", "large.txt"));
   const piece = Buffer.alloc(64 * 1024, "a large file ");
