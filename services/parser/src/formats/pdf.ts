@@ -8,6 +8,8 @@ import type { Format, Output } from "./format.js";
 
 /** A page with a picture over as much of it is a scan. */
 const scanShare = 0.5;
+/** A fax machine's line is shorter than this; what says more is taken for the page's own text, whatever lies behind it. */
+const fewLettersOverPicture = 400;
 
 /** The text layer, a section a page; pages that are pictures, or whose text layer is damaged, are recognised. */
 export const pdf: Format = {
@@ -146,7 +148,8 @@ async function readPage(document: PdfDocument, number: number): Promise<PageRead
     const layer = judgeTextLayer(text);
     if (layer === "damaged") return { kind: "doubtful", text, isDamaged: true };
     // A line that a fax machine or a scanning program put over a picture of the page.
-    const isOverPicture = layer === "sparse" && (await document.pictureShare(number)) >= scanShare;
+    const isShort = layer === "sparse" || letters(text) < fewLettersOverPicture;
+    const isOverPicture = isShort && (await document.pictureShare(number)) >= scanShare;
     return isOverPicture ? { kind: "doubtful", text, isDamaged: false } : { kind: "text", blocks };
   } catch {
     return { kind: "unreadable" };

@@ -82,6 +82,8 @@ interface Context {
 export function cdaFacts(section: CdaNode): CdaFact[] {
   const code = find(section, "code")?.attributes.code ?? "";
   if (familySections.has(code)) return [];
+  // A section about a relative, or a mother's about her child.
+  if (find(section, "subject")) return [];
   const isPlan = planSections.has(code);
   const context: Context = { kind: sectionKinds[code] ?? null, isPlan, isNegated: false, status: null, time: null };
   return findAll(section, "entry").flatMap((entry) => entry.children.flatMap((child) => stated(child, context)));
@@ -96,7 +98,7 @@ function stated(node: CdaNode, around: Context): CdaFact[] {
   const context: Context = {
     kind: around.kind,
     isPlan: around.isPlan,
-    isNegated: around.isNegated || node.attributes.negationInd === "true",
+    isNegated: around.isNegated || /^\s*(true|1)\s*$/i.test(node.attributes.negationInd ?? ""),
     status: own ?? around.status,
     time: cdaTime(find(node, "effectiveTime")) ?? around.time,
   };
@@ -207,7 +209,9 @@ type Value = { value: string; unit: string | null };
 function observedValue(nodes: CdaNode[]): Value | null {
   const values = nodes.flatMap((node) => valueOfNode(node) ?? []);
   if (values.length < 2) return values[0] ?? null;
-  return { value: values.map(({ value }) => value).join("; "), unit: values[0]?.unit ?? null };
+  const units = new Set(values.map(({ unit }) => unit));
+  if (units.size === 1) return { value: values.map(({ value }) => value).join("; "), unit: values[0]?.unit ?? null };
+  return { value: values.map(withUnit).join("; "), unit: null };
 }
 
 function valueOfNode(node: CdaNode): Value | null {
@@ -221,10 +225,13 @@ function valueOfNode(node: CdaNode): Value | null {
   if (low?.attributes.value || high?.attributes.value) return interval(low, high);
   const [numerator, denominator] = [find(node, "numerator"), find(node, "denominator")];
   if (numerator?.attributes.value && denominator?.attributes.value) {
-    return {
-      value: `${numerator.attributes.value}/${denominator.attributes.value}`,
-      unit: unitOf(numerator.attributes.unit),
-    };
+    const [over, under] = [unitOf(numerator.attributes.unit), unitOf(denominator.attributes.unit)];
+    if (over === under) return { value: `${numerator.attributes.value}/${denominator.attributes.value}`, unit: null };
+    const parts = [
+      { value: numerator.attributes.value, unit: over },
+      { value: denominator.attributes.value, unit: under },
+    ];
+    return { value: parts.map(withUnit).join(" / "), unit: null };
   }
   const said = displayName?.trim() || nameOf(node) || text || code || "";
   return said && said.length <= maxValue ? { value: said, unit: null } : null;
@@ -233,9 +240,16 @@ function valueOfNode(node: CdaNode): Value | null {
 function interval(low: CdaNode | undefined, high: CdaNode | undefined): Value | null {
   const [from, to] = [low?.attributes.value, high?.attributes.value];
   const unit = unitOf(low?.attributes.unit ?? high?.attributes.unit);
+  const [under, over] = [unitOf(low?.attributes.unit), unitOf(high?.attributes.unit)];
+  if (from && to && under !== over && under && over)
+    return { value: `${withUnit({ value: from, unit: under })} – ${withUnit({ value: to, unit: over })}`, unit: null };
   if (from && to) return { value: `${from} – ${to}`, unit };
   if (from) return { value: `${low?.attributes.inclusive === "false" ? ">" : "≥"} ${from}`, unit };
   return to ? { value: `${high?.attributes.inclusive === "false" ? "<" : "≤"} ${to}`, unit } : null;
+}
+
+function withUnit({ value, unit }: Value): string {
+  return unit ? `${value} ${unit}` : value;
 }
 
 /** `1` is a number's unit, and no word. */

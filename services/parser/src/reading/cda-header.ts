@@ -141,7 +141,7 @@ function relations(root: CdaNode, set: Identifier | null): Relation[] {
     const kind = kinds[related.attributes.typeCode ?? ""];
     if (!kind) return [];
     return findAll(related, "parentDocument").flatMap((parent) => {
-      const target = identifier(find(parent, "id"));
+      const target = identifier(find(parent, "id")) ?? identifier(find(parent, "setId"));
       return target ? [{ kind, target, source: xpath(related) }] : [];
     });
   });

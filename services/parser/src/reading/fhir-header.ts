@@ -34,7 +34,17 @@ export function fhirHeader(lead: Lead | undefined, frame: Frame): Partial<Header
 }
 
 function identifiers(resource: JsonObject): Identifier[] {
-  return [resource.masterIdentifier, ...objects(resource.identifier)].flatMap((each) => identifierOf(each) ?? []);
+  return [resource.masterIdentifier, ...objects(resource.identifier)].flatMap(
+    (each) => ofSomebody(each, resource) ?? [],
+  );
+}
+
+/** A number without a system may be anybody's: it counts with the patient that the resource is about, or not at all. */
+function ofSomebody(identifier: Json | undefined, resource: JsonObject): Identifier | null {
+  const found = identifierOf(identifier);
+  if (!found || found.system) return found;
+  const scope = scopeOf(resource);
+  return scope ? { system: `${scope}/identifier`, value: found.value } : null;
 }
 
 /**
@@ -112,7 +122,7 @@ function relations(lead: Lead, frame: Frame, status: DocumentStatus | null): Rel
   const isLater = frame.shape === "resource" && Number(isObject(resource.meta) ? resource.meta.versionId : 0) > 1;
   return [
     ...related(lead, at),
-    ...(kind && named ? [{ kind, target: named, source: at("status") }] : []),
+    ...(kind && (named ?? stored) ? [{ kind, target: (named ?? stored) as Identifier, source: at("status") }] : []),
     // The same resource, stored anew.
     ...(isLater && stored ? [{ kind: "replaces" as const, target: stored, source: at("meta.versionId") }] : []),
   ];
@@ -132,7 +142,7 @@ function related(lead: Lead, at: (field: string) => string): Relation[] {
 function targetOf(relation: JsonObject, resource: JsonObject): Identifier | null {
   const reference = [relation.target, relation.targetReference, relation.resourceReference].find(isObject);
   const identifier: Json | undefined = relation.targetIdentifier ?? reference?.identifier;
-  return identifierOf(identifier) ?? address(str(reference?.reference) ?? "", scopeOf(resource));
+  return ofSomebody(identifier, resource) ?? address(str(reference?.reference) ?? "", scopeOf(resource));
 }
 
 /** Where resources keep the time of the service, and the time of writing. */

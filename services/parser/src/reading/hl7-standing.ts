@@ -149,7 +149,8 @@ function entity(message: Message, of: Segment | undefined, index: number, role: 
   if (namespace) return { system: namespace, value };
   const msh = segment(message, "MSH");
   const sender = [4, 3].map((at) => (field(message, msh, at) ?? []).filter(Boolean).join(" "));
-  return { system: `${sender.join("|")}${role}`, value };
+  // A number of nobody's may be anybody's.
+  return sender.every((each) => each === "") ? null : { system: `${sender.join("|")}${role}`, value };
 }
 
 function same(one: Identifier | null, two: Identifier | null): boolean {

@@ -23,7 +23,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
     const header = await input.header();
     // Two empty blocks end an archive; one, or the end of the file, is taken for it as well.
     if (header === null || header.every((byte) => byte === 0)) {
-      if (members === 0 && header === null) throw new SluiceError("document_corrupt");
+      if (header === null && (members === 0 || input.isCut)) throw new SluiceError("document_corrupt");
       return;
     }
     if (!hasChecksum(header)) throw new SluiceError("document_corrupt");
@@ -54,6 +54,8 @@ class Blocks {
   /** Of the member that is open: bytes to come, and padding after them. */
   #left = 0;
   #padding = 0;
+  /** The stream ended inside a block. */
+  isCut = false;
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#source = source[Symbol.asyncIterator]();
@@ -63,7 +65,10 @@ class Blocks {
   async header(): Promise<Uint8Array | null> {
     while (this.#rest.length < block) {
       const { value, done } = await this.#source.next();
-      if (done) return null;
+      if (done) {
+        this.isCut = this.#rest.length > 0;
+        return null;
+      }
       this.#rest = Buffer.concat([this.#rest, value]);
     }
     return this.#take(block);

@@ -43,7 +43,8 @@ export class Patients {
   #find(identity: PatientIdentity): number | undefined {
     for (const each of identity.identifiers) {
       const place = this.#places.get(key(each));
-      if (place !== undefined) return place;
+      // A family's insurance number, a number that was given twice: what else is said decides.
+      if (place !== undefined && !isSomebodyElse(this.list[place] as PatientIdentity, identity)) return place;
     }
     const namesakes = identity.names.flatMap((name) => this.#named.get(words(name)) ?? []).sort((a, b) => a - b);
     return namesakes.find((place) => isSame(this.list[place] as PatientIdentity, identity));
@@ -76,7 +77,18 @@ function isSame(one: PatientIdentity, two: PatientIdentity): boolean {
   return one.identifiers.length === 0 || two.identifiers.length === 0;
 }
 
+/** Under a common number: other numbers of the same authority, or another name with another sex. */
+function isSomebodyElse(one: PatientIdentity, two: PatientIdentity): boolean {
+  if (haveRivalIdentifiers(one, two)) return !haveNameInCommon(one, two);
+  const haveOtherNames = one.names.length > 0 && two.names.length > 0 && !haveNameInCommon(one, two);
+  return (
+    haveOtherNames &&
+    (contradicts(one.birthDate, two.birthDate) || (one.sex !== null && two.sex !== null && one.sex !== two.sex))
+  );
+}
+
 function differ(one: PatientIdentity, two: PatientIdentity): boolean {
+  if (isSomebodyElse(one, two)) return true;
   if (one.identifiers.some((each) => two.identifiers.some((other) => key(each) === key(other)))) return false;
   if (contradicts(one.birthDate, two.birthDate)) return true;
   if (one.names.length > 0 && two.names.length > 0)
