@@ -202,6 +202,9 @@ it("shows the old reading with its children until the new one is whole, then exa
   const fresh = (await members(documentId)).filter((each) => each.active && each.depth > 0).map((each) => each.id);
   expect(fresh).toHaveLength(3);
   expect([...seen]).toEqual([old.join(), fresh.sort().join()]);
+  const listed = await pipeline.store.reading.documents(scope, { parentId: documentId }, null, 50);
+  const inner = (await members(documentId)).filter((each) => each.active && each.depth === 1).map((each) => each.id);
+  expect(listed.items.map(({ id }) => id).sort()).toEqual(inner.sort());
   expect(await pipeline.store.reading.document(scope, documentId)).toMatchObject({ activeRevision: 2 });
   await balanced(scope);
 });

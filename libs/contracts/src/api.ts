@@ -145,14 +145,20 @@ export const Batch = z.object({
   duplicates: z.number(),
   inFlight: z.number(),
   finished: z.number(),
-  short: z.number().nullable().describe("Files that were expected and have not come"),
-  complete: z.boolean().describe("Sealed, and all that came is final"),
+  short: z
+    .number()
+    .nullable()
+    .describe("Files that were expected and have not been answered; a duplicate is answered, too"),
+  complete: z
+    .boolean()
+    .describe("Sealed, and all that it accepted is final; a duplicate belongs to the batch that it first came with"),
   ratePerMinute: z.number(),
   secondsLeft: z.number().nullable().describe("At the last minute's rate"),
 });
 export type Batch = z.infer<typeof Batch>;
-export const NewBatch = z.strictObject({ name: clinicalText(200), expected: z.number().int().min(0).optional() });
-export const SealBatch = z.strictObject({ expected: z.number().int().min(0).optional() });
+const Expected = z.number().int().min(0).max(2_147_483_647).optional();
+export const NewBatch = z.strictObject({ name: clinicalText(200), expected: Expected });
+export const SealBatch = z.strictObject({ expected: Expected });
 export const BatchListQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(50), cursor });
 /** `more`: a long cancel or retry stopped at its time; calling it again goes on where it was. */
 export const BatchActionAnswer = Batch.extend({ more: z.boolean() });

@@ -29,6 +29,15 @@ describe("requests that do not fit", () => {
       "request_invalid",
       "filter.colour",
     ],
+    ["a path that is no text", "/v1/documents/%zz", {}, 404, "not_found", undefined],
+    [
+      "more than any batch holds",
+      "/v1/batches",
+      { json: { name: "x", expected: 2_147_483_648 } },
+      400,
+      "request_invalid",
+      "expected",
+    ],
     ["a wrong type", "/v1/search", { json: { query: "x", k: "ten" } }, 400, "request_invalid", "k"],
     ["a value out of bounds", "/v1/search", { json: { query: "x", k: 1_000 } }, 400, "request_invalid", "k"],
     [

@@ -15,13 +15,21 @@ function count(name: string): number | undefined {
   return value;
 }
 
+function gatewayPort(): number | undefined {
+  const text = process.env.PORT;
+  if (text === undefined || text === "") return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new CommandError("PORT must be a whole number from 0 to 65535.", exitCodes.usage);
+  return port;
+}
+
 /** The stack as the environment describes it. */
 export function stackFromEnvironment(options: Pick<StackOptions, "home" | "log">): Stack {
-  const port = process.env.PORT;
   return createStack({
     ...options,
     env: process.env,
-    port: port === undefined || port === "" ? undefined : Number(port),
+    port: gatewayPort(),
     workers: {
       parsers: count("SLUICE_PARSERS"),
       recognisers: count("SLUICE_RECOGNISERS"),

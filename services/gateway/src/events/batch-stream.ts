@@ -47,7 +47,7 @@ export async function streamBatch(context: Context, call: StreamCall): Promise<v
       },
     });
     hear = (event) => {
-      stream.send("progress", progressOf(event, event.documentId), `${event.xid}.${event.id}`);
+      stream.send("progress", progressOf(event, event.documentId));
       watch.soon();
     };
     for (const event of early) hear(event);

@@ -84,10 +84,16 @@ export function sendProblem(request: Request, response: Response, error: SluiceE
   answer(request, response, problem.status, problem, "application/problem+json; charset=utf-8");
 }
 
+function asProblem(thrown: unknown): SluiceError {
+  if (thrown instanceof SluiceError) return thrown;
+  // A path that is no text, `%zz`: there is nothing there.
+  return new SluiceError(thrown instanceof URIError ? "not_found" : "internal_error", { cause: thrown });
+}
+
 /** The last handler: whatever was thrown becomes a problem. What nobody foresaw is logged by name and place, never by message. */
 export function problems({ logger }: Pick<GatewayContext, "logger">): ErrorRequestHandler {
   return (thrown: unknown, request, response, _next) => {
-    const error = thrown instanceof SluiceError ? thrown : new SluiceError("internal_error", { cause: thrown });
+    const error = asProblem(thrown);
     const { requestId, route } = exchangeOf(response);
     const line = { requestId, route, code: error.code, ...errorFields(error) };
     if (error.kind === "outage") logger.warn("http.outage", line);

@@ -59,7 +59,7 @@ function headersOf(operation: Operation) {
       .optional()
       .describe("The same key again, with the same request, is answered with the same answer for a day");
   }
-  if (operation.path.endsWith("/stream")) headers["Last-Event-ID"] = z.string().optional();
+  if (operation.path === "/v1/documents/{id}/stream") headers["Last-Event-ID"] = z.string().optional();
   return Object.keys(headers).length === 0 ? undefined : z.object(headers);
 }
 
