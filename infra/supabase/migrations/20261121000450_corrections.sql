@@ -67,9 +67,12 @@ language sql stable set search_path = sluice, extensions, pg_temp as $$
       when 'superseded' then 'replaced' end as standing, null::uuid as by, 0 as strength from me
     union all
     -- A message about one of three reports that a document bears does not take the other two away: readers see both, and are told.
-    select case when r.kind = 'appends' or exists (select from document_identifiers rest where rest.ingestion_id = me.id and rest.system = r.target_system
-          and not exists (select from document_relations also where also.ingestion_id = o.id and also.target_system = rest.system
-            and also.target_value = rest.value)) then 'appended'
+    select case when r.kind = 'appends' or (r.kind <> 'replaces' and exists (
+          select from document_identifiers rest where rest.ingestion_id = me.id and rest.system = r.target_system
+            and not exists (select from document_relations also where also.ingestion_id = o.id and also.target_system = rest.system
+              and also.target_value = rest.value)
+            and not exists (select from document_identifiers own where own.ingestion_id = o.id and own.system = rest.system
+              and own.value = rest.value))) then 'appended'
         when r.kind = 'withdraws' then 'withdrawn' when r.kind = 'cancels' then 'cancelled' when r.kind = 'replaces' then 'replaced' else 'corrected' end,
       o.document_id,
       case r.kind when 'withdraws' then 1 when 'cancels' then 2 when 'replaces' then 3 when 'corrects' then 4 else 5 end
