@@ -11,7 +11,7 @@ import {
   toSluiceError,
 } from "@sluice/contracts";
 import { errorFields, type LogFields } from "@sluice/runtime";
-import { DelayedError, type Job, UnrecoverableError, Worker } from "bullmq";
+import { DelayedError, type Job, Worker } from "bullmq";
 import { coalesce } from "./coalesce.js";
 import { connect, disconnect, keyPrefix } from "./connection.js";
 import { createLeaseKeeper } from "./lease-keeper.js";
@@ -276,9 +276,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
   });
   // A job that Redis forgot meanwhile can't be completed there: its effect is in Postgres, so this is no failure.
   consumer.on("error", (error) => logger.debug("queue.error", { queue, ...errorFields(error) }));
-  consumer.on("failed", (_job, error) => {
-    if (!(error instanceof UnrecoverableError)) logger.debug("queue.job_failed", { queue, ...errorFields(error) });
-  });
+  consumer.on("failed", (_job, error) => logger.debug("queue.job_failed", { queue, ...errorFields(error) }));
 
   async function look(): Promise<void> {
     const depth = (await producer.depths())[queue];

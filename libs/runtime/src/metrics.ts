@@ -51,9 +51,6 @@ const catalog = {
   requeued: counter("sluice_requeued_total", "Ingestions found stranded and queued again.", ["queue"]),
   dispatched: counter("sluice_dispatched_total", "Ingestions taken from the backlog into the window.", ["queue"]),
   swept: counter("sluice_swept_total", "Leftovers removed, by kind.", ["kind"]),
-  parserDeaths: counter("sluice_parser_process_deaths_total", "Isolated parser processes that were killed or died.", [
-    "reason",
-  ]),
 };
 
 interface Declared<K, L extends string> {

@@ -10,13 +10,19 @@ import { createWork } from "./work.js";
 
 export function createStore(options: StoreOptions) {
   const rpc = createRpc(options);
+  const [intake, objects] = [createIntake(rpc), createObjects(rpc)];
   return {
     tenancy: createTenancy(rpc),
-    intake: createIntake(rpc),
+    intake,
     work: createWork(rpc),
     reading: createReading(rpc),
     supervision: createSupervision(rpc),
-    objects: createObjects(rpc),
+    objects,
+    /** Erases stored objects. Storage first: were the debt struck off first, a crash in between would keep an object for ever. */
+    async erase(paths: string[]): Promise<void> {
+      await objects.remove(paths);
+      await intake.erased(paths);
+    },
     /** True when the database answers. */
     async ready(): Promise<boolean> {
       return rpc.call("sluice_list_organizations", { p_after: null, p_limit: 1 }, z.unknown()).then(

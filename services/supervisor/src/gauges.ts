@@ -1,18 +1,13 @@
-import { type QueueName, queueNames } from "@sluice/contracts";
+import { jobCatalog, type QueueName, queueNames, type Status, statuses, transitions } from "@sluice/contracts";
 import type { Producer } from "@sluice/queue";
 import type { Logger, Metrics } from "@sluice/runtime";
 import type { Store } from "@sluice/store";
 
-/** A queue's documents are those of the status they wait in. */
-const statuses: Record<string, string[]> = {
-  uploaded: ["parse", "ocr"],
-  parsed: ["chunk"],
-  chunked: ["embed"],
-  vectorized: ["vectorized"],
-  failed: ["failed"],
-  cancelled: ["cancelled"],
-  deleted: ["deleted"],
-};
+/** Documents of a status are those of the queues they wait for in it, or of the final status itself. */
+function measuresOf(status: Status): string[] {
+  const queues = queueNames.filter((queue) => transitions[jobCatalog[queue].stage].from === status);
+  return queues.length > 0 ? queues : [status];
+}
 
 /** What is waiting where, from Postgres and Redis, and whether the ledger balances: measured in one place, the leading supervisor. */
 export function createGauges(deps: {
@@ -24,10 +19,10 @@ export function createGauges(deps: {
   const { metrics, logger } = deps;
   return async (): Promise<undefined> => {
     const { counts, backlog, unbalanced } = await deps.supervision.stats();
-    for (const [status, measures] of Object.entries(statuses)) {
+    for (const status of statuses) {
       metrics.documents.set(
         { status },
-        measures.reduce((sum, measure) => sum + (counts[measure] ?? 0), 0),
+        measuresOf(status).reduce((sum, measure) => sum + (counts[measure] ?? 0), 0),
       );
     }
     metrics.deadLetters.reset();

@@ -10,14 +10,13 @@ const walk = 2_000;
  * old answers. Each chore is on its own: one that fails (Storage is out) does not keep the others from their turn.
  */
 export function createSweeper(deps: { store: Store; metrics: Metrics; logger: Logger; orphanGraceMs: number }) {
-  const { supervision, intake, objects } = deps.store;
+  const { supervision } = deps.store;
 
-  /** Storage first: were the debt struck off first, a crash in between would keep the object for ever. */
+  /** Answers how many are gone. */
   async function erase(paths: string[]): Promise<number> {
     if (paths.length === 0) return 0;
     try {
-      await objects.remove(paths);
-      await intake.erased(paths);
+      await deps.store.erase(paths);
       return paths.length;
     } catch (error) {
       if (paths.length === 1) throw error;

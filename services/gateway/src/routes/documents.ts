@@ -90,9 +90,7 @@ export function documentOperations({ store, producer }: GatewayContext): Operati
 
   async function erase(objects: string[]): Promise<void> {
     for (let start = 0; start < objects.length; start += 500) {
-      const paths = objects.slice(start, start + 500);
-      await store.objects.remove(paths);
-      await store.intake.erased(paths);
+      await store.erase(objects.slice(start, start + 500));
     }
   }
 }

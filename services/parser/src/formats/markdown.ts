@@ -2,6 +2,7 @@ import { maxSectionLength } from "@sluice/contracts";
 import { charsetOf } from "../reading/declared.js";
 import { fileEncoding, readText } from "../reading/encoding.js";
 import { lines } from "../reading/lines.js";
+import { cellsOf, headingOf } from "../reading/markdown-lines.js";
 import type { Format, Gap, Output, RowInput } from "./format.js";
 
 /** Headings (`# …`, or underlined) begin sections; the text stays as it was written. */
@@ -43,7 +44,7 @@ class MarkdownWriter {
   async line(line: string): Promise<void> {
     if (this.#rows) {
       if (line.includes("|") && line.trim()) {
-        this.#rows.push({ cells: cells(line), line });
+        this.#rows.push({ cells: cellsOf(line), line });
         if (this.#rows.length > 200) await this.#endTable(true);
         return;
       }
@@ -52,15 +53,15 @@ class MarkdownWriter {
     const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1];
     if (mark) this.#fence = this.#fence === null ? mark : mark.startsWith(this.#fence) ? null : this.#fence;
     const isText = this.#fence === null;
-    const heading = isText ? /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/.exec(line) : null;
+    const heading = isText ? headingOf(line) : null;
     const underline = isText && this.#previous.trim() ? /^ {0,3}(=+|-{3,})\s*$/.exec(line) : null;
     if (heading) {
-      await this.#begin(heading[1]?.length ?? 1, heading[2] ?? "", line);
+      await this.#begin(heading.level, heading.title, line);
     } else if (isText && this.#previous.includes("|") && line.includes("-") && delimiterRow.test(line)) {
       const head = this.#previous;
       await this.#flush(this.#pending.slice(0, -head.length - 1));
       this.#rows = [
-        { cells: cells(head), line: head },
+        { cells: cellsOf(head), line: head },
         { cells: [], line },
       ];
     } else if (underline && !this.#previous.includes("|")) {
@@ -100,13 +101,4 @@ class MarkdownWriter {
     this.#rows = goesOn ? [] : null;
     this.#continues = goesOn;
   }
-}
-
-/** A row's cells, without the bars around them. */
-function cells(line: string): string[] {
-  const inner = line
-    .trim()
-    .replace(/^\|/, "")
-    .replace(/(?<!\\)\|$/, "");
-  return inner.split(/(?<!\\)\|/).map((cell) => cell.replaceAll("\\|", "|").trim());
 }

@@ -77,6 +77,7 @@ async function writeLayout(
   under: OutlineEntry | undefined,
 ): Promise<OutlineEntry | undefined> {
   let current = under;
+  const named = new Map([...entries].reverse().map((entry) => [squeezed(entry.title), entry]));
   await out.begin(current);
   for (const block of blocks) {
     if ("rows" in block) {
@@ -85,7 +86,7 @@ async function writeLayout(
     }
     let lines: string[] = [];
     for (const line of block.lines) {
-      const heading = entries.find(({ title }) => squeezed(title) === squeezed(line));
+      const heading = named.size > 0 ? named.get(squeezed(line)) : undefined;
       if (heading) {
         if (lines.length > 0) await out.text(lines.join("\n"));
         lines = [];

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { SluiceError } from "@sluice/contracts";
 import { z } from "zod";
+import { cellsOf, headingOf } from "../reading/markdown-lines.js";
 import type { Limits, Output } from "./format.js";
 
 const Pages = z.array(z.object({ number: z.number().int().positive(), markdown: z.string().nullable() }));
@@ -37,32 +38,19 @@ async function writePage(markdown: string, out: Output): Promise<void> {
     rows = [];
   };
   for (const line of markdown.split(/\r\n|\n|\r/)) {
-    const heading = /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/.exec(line);
+    const heading = headingOf(line);
     const isRow = /^\s*\|.*\|\s*$/.test(line);
     if (heading) {
       await flush();
-      await out.begin({ level: heading[1]?.length, title: heading[2] });
-      text.push(heading[2] ?? "");
+      await out.begin(heading);
+      text.push(heading.title);
     } else if (isRow) {
       if (rows.length === 0) await flush();
-      if (!/^[\s|:-]+$/.test(line)) rows.push(cells(line));
+      if (!/^[\s|:-]+$/.test(line)) rows.push(cellsOf(line).map((cell) => cell.replace(/<br\s*\/?>/gi, "; ")));
     } else {
       if (rows.length > 0) await flush();
       text.push(line);
     }
   }
   await flush();
-}
-
-function cells(line: string): string[] {
-  return line
-    .trim()
-    .replace(/^\||\|$/g, "")
-    .split(/(?<!\\)\|/)
-    .map((cell) =>
-      cell
-        .trim()
-        .replaceAll("\\|", "|")
-        .replace(/<br\s*\/?>/gi, "; "),
-    );
 }

@@ -1,5 +1,5 @@
 /** a … z, aa, bb …, as office programs count; a count that nobody reaches stays a number. */
-export function letterCount(count: number): string {
+function letterCount(count: number): string {
   if (count < 1 || count > 780) return String(count);
   return String.fromCharCode(97 + ((count - 1) % 26)).repeat(Math.ceil(count / 26));
 }
@@ -21,11 +21,27 @@ const romans: readonly [number, string][] = [
 ];
 
 /** i, ii, iii …, as far as that goes. */
-export function romanCount(count: number): string {
+function romanCount(count: number): string {
   if (count < 1 || count > 4_999) return String(count);
   let [text, left] = ["", count];
   for (const [value, sign] of romans) {
     for (; left >= value; left -= value) text += sign;
   }
   return text;
+}
+
+/** A list's count as it is shown: `a`, `A`, `i` and `I` say of what kind, nothing that it is not shown; anything else is a number. */
+export function counted(count: number, format: string): string {
+  switch (format) {
+    case "a":
+      return letterCount(count);
+    case "A":
+      return letterCount(count).toUpperCase();
+    case "i":
+      return romanCount(count);
+    case "I":
+      return romanCount(count).toUpperCase();
+    default:
+      return format ? String(count) : "";
+  }
 }

@@ -1,4 +1,4 @@
-import { letterCount, romanCount } from "./counts.js";
+import { counted } from "./counts.js";
 import type { XmlHandler } from "./xml.js";
 
 interface Level {
@@ -66,20 +66,5 @@ export class OdfLists implements XmlHandler {
     const first = this.#open.length - shown.length;
     const numbers = shown.map(({ count }, index) => counted(count ?? 1, levels[first + index]?.format ?? "1"));
     return `${indent}${level.prefix}${numbers.filter(Boolean).join(".")}${level.suffix}`.trimEnd().concat(" ");
-  }
-}
-
-function counted(count: number, format: string): string {
-  switch (format) {
-    case "a":
-      return letterCount(count);
-    case "A":
-      return letterCount(count).toUpperCase();
-    case "i":
-      return romanCount(count);
-    case "I":
-      return romanCount(count).toUpperCase();
-    default:
-      return format ? String(count) : "";
   }
 }

@@ -51,7 +51,8 @@ function withoutDoubles(runs: readonly Run[]): Run[] {
     const isDouble = same.some(
       (each) => Math.abs(each.x - run.x) < run.size * 0.2 && Math.abs(each.y - run.y) < run.size * 0.2,
     );
-    if (!isDouble) seen.set(run.text, [...same, run]);
+    if (!isDouble) same.push(run);
+    seen.set(run.text, same);
     return !isDouble;
   });
 }

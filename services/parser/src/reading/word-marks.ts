@@ -25,22 +25,9 @@ export function readMarks(
   table: Buffer,
   field: { characterMarks: number; paragraphMarks: number },
 ): Marks {
-  return {
-    paragraphs: marks(
-      stream,
-      table,
-      stream.readUInt32LE(field.paragraphMarks),
-      stream.readUInt32LE(field.paragraphMarks + 4),
-      true,
-    ),
-    characters: marks(
-      stream,
-      table,
-      stream.readUInt32LE(field.characterMarks),
-      stream.readUInt32LE(field.characterMarks + 4),
-      false,
-    ),
-  };
+  const at = (place: number, areParagraphs: boolean) =>
+    marks(stream, table, stream.readUInt32LE(place), stream.readUInt32LE(place + 4), areParagraphs);
+  return { paragraphs: at(field.paragraphMarks, true), characters: at(field.characterMarks, false) };
 }
 
 /** The mark over a place, by halving. */

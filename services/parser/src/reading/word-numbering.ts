@@ -1,4 +1,4 @@
-import { letterCount, romanCount } from "./counts.js";
+import { counted } from "./counts.js";
 import type { XmlHandler } from "./xml.js";
 
 /** A paragraph's place in a list, as the paragraph or its style says it. */
@@ -93,7 +93,7 @@ export class WordNumbering implements XmlHandler {
     counts.length = level + 1;
     const text = at.text.replace(/%([1-9])/g, (_whole, digit: string) => {
       const other = own[Number(digit) - 1];
-      return other ? counted(counts[Number(digit) - 1] ?? other.start, other.format) : "";
+      return other ? shown(counts[Number(digit) - 1] ?? other.start, other.format) : "";
     });
     return text.trim() ? `${text.trim()} ` : "";
   }
@@ -103,21 +103,16 @@ function levelOf(text: string | undefined): number {
   return Math.max(0, Number(text) || 0);
 }
 
-function counted(count: number, format: string): string {
-  switch (format) {
-    case "lowerLetter":
-      return letterCount(count);
-    case "upperLetter":
-      return letterCount(count).toUpperCase();
-    case "lowerRoman":
-      return romanCount(count);
-    case "upperRoman":
-      return romanCount(count).toUpperCase();
-    case "decimalZero":
-      return String(count).padStart(2, "0");
-    case "none":
-      return "";
-    default:
-      return String(count);
-  }
+/** Word's names of the ways to count; any other is a number. */
+const formats: Record<string, string> = {
+  lowerLetter: "a",
+  upperLetter: "A",
+  lowerRoman: "i",
+  upperRoman: "I",
+  none: "",
+};
+
+function shown(count: number, format: string): string {
+  if (format === "decimalZero") return String(count).padStart(2, "0");
+  return counted(count, formats[format] ?? "1");
 }
