@@ -101,7 +101,7 @@ it("retries what failed in a batch at the stage where it failed", async () => {
   expect(await pipeline.store.reading.batch(scope, batch.id)).toMatchObject({ counts: { failed: 1 } });
   const retried = await pipeline.store.reading.batchAction(scope, batch.id, "retry");
   expect(retried).toMatchObject({ more: false, batch: { counts: { parsed: 1 }, inFlight: 1 } });
-  expect((await pipeline.store.reading.deadLetters(scope, {}, null, 10)).items).toEqual([]);
+  expect((await pipeline.store.operations.deadLetters(scope, {}, null, 10)).items).toEqual([]);
   expect(await pipeline.store.supervision.dispatch(1, 64, [scope.organizationId])).toEqual([
     expect.objectContaining({ ingestionId, queue: "chunk", generation: 2 }),
   ]);

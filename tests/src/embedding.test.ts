@@ -268,7 +268,7 @@ describe("in the pipeline", () => {
       });
       const ledger = await pipeline.store.supervision.ledger(scope.organizationId);
       expect(ledger).toMatchObject({ vectorized: 8, failed: 1, imbalance: 0 });
-      expect((await pipeline.store.reading.deadLetters(scope, {}, null, 10)).items).toEqual([
+      expect((await pipeline.store.operations.deadLetters(scope, {}, null, 10)).items).toEqual([
         expect.objectContaining({ documentId, stage: "embed", code, attempts }),
       ]);
     },

@@ -87,7 +87,7 @@ describe("the pipeline", () => {
       fileName: "x.pdf",
     });
     await pipeline.drain(scope);
-    const { items } = await pipeline.store.reading.deadLetters(scope, {}, null, 10);
+    const { items } = await pipeline.store.operations.deadLetters(scope, {}, null, 10);
     expect(items).toContainEqual(
       expect.objectContaining({
         documentId: damaged.documentId,

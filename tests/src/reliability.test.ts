@@ -67,7 +67,7 @@ describe("with no worker running", () => {
       maxDeaths: 2,
     });
     expect(answer).toEqual({ outcome: "dead" });
-    const { items } = await pipeline.store.reading.deadLetters(scope, { code: "worker_lost" }, null, 10);
+    const { items } = await pipeline.store.operations.deadLetters(scope, { code: "worker_lost" }, null, 10);
     expect(items).toContainEqual(expect.objectContaining({ ingestionId: work.ingestionId, stage: "parse" }));
   });
 

@@ -27,6 +27,7 @@ const system = [
   "sluice_acquire_lease",
   "sluice_authenticate_key",
   "sluice_begin_stage",
+  "sluice_breakers",
   "sluice_cancel_step",
   "sluice_create_organization",
   "sluice_dispatch",
@@ -38,8 +39,12 @@ const system = [
   "sluice_memberships",
   "sluice_objects_erased",
   "sluice_objects_to_erase",
+  "sluice_obsolete_jobs",
   "sluice_orphaned_objects",
   "sluice_put_embeddings",
+  "sluice_recount_state",
+  "sluice_recount_step",
+  "sluice_recount_tallies",
   "sluice_register_model",
   "sluice_release_lease",
   "sluice_renew_leases",
@@ -48,6 +53,7 @@ const system = [
   "sluice_stats",
   "sluice_stranded",
   "sluice_sweep_parts",
+  "sluice_watch_failures",
 ];
 
 interface Fn {
@@ -134,6 +140,8 @@ describe("a caller", () => {
     text: "chunks",
     jsonb: {},
     "text[]": [],
+    "uuid[]": [],
+    boolean: true,
     "timestamp with time zone": null,
   };
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { cursor, limit, time } from "./fields.js";
 import { QueueName } from "./jobs.js";
 import { Code, Fact, Header, Page, ParseWarning, Section, Table } from "./parsed.js";
 import { Stage, Status } from "./status.js";
@@ -15,10 +16,9 @@ export const Problem = z.object({
   requestId: z.string().optional(),
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   supported: z.array(z.string()).optional(),
+  cap: z.string().optional().describe("The setting whose value was reached"),
 });
 export type Problem = z.infer<typeof Problem>;
-
-const time = z.string().describe("ISO 8601");
 
 export const Standing = z.enum(["current", "appended", "replaced", "corrected", "withdrawn", "cancelled"]);
 export type Standing = z.infer<typeof Standing>;
@@ -118,9 +118,6 @@ export const DocumentFilter = z.strictObject({
   to: day.optional().describe("… on or before"),
 });
 export type DocumentFilter = z.infer<typeof DocumentFilter>;
-
-const limit = (most: number, usual: number) => z.number().int().min(1).max(most).default(usual);
-const cursor = z.string().max(500).optional().describe("`nextCursor` of the page before");
 
 export const DocumentQuery = z.strictObject({ filter: DocumentFilter.default({}), limit: limit(200, 50), cursor });
 /** The part of the filter that holds nothing clinical, for `GET /v1/documents`. */
@@ -293,20 +290,6 @@ export type StreamProgress = z.infer<typeof StreamProgress>;
 export const StreamEnd = z.object({ reason: z.enum(["finished", "deleted", "refused", "expired", "stopping"]) });
 export type StreamEnd = z.infer<typeof StreamEnd>;
 
-export const DeadLetter = z.object({
-  ingestionId: z.uuid(),
-  documentId: z.uuid(),
-  batchId: z.uuid().nullable(),
-  stage: Stage,
-  code: z.string(),
-  title: z.string(),
-  advice: z.string(),
-  attempts: z.number(),
-  firstSeen: time,
-  lastSeen: time,
-});
-export type DeadLetter = z.infer<typeof DeadLetter>;
-
 /** Something about a document that a person should look at. */
 export const Review = z.object({
   id: z.uuid(),
@@ -317,14 +300,6 @@ export const Review = z.object({
 });
 export type Review = z.infer<typeof Review>;
 export const ReviewQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(50), cursor });
-
-export const DeadLetterQuery = z.strictObject({
-  stage: Stage.optional(),
-  code: z.string().max(100).optional(),
-  batch: z.uuid().optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor,
-});
 
 export const Ledger = z.object({
   accepted: z.number(),

@@ -18,6 +18,18 @@ interface CodeEntry {
   status?: number;
   /** Overrides the queue's attempts for this code. */
   attempts?: number;
+  /** For outages: the circuit breaker that it trips; none where Postgres itself is out, which keeps the breakers. */
+  breaker?: Breaker;
+}
+
+/** What a stage needs that can be out. */
+export const breakerCauses = ["storage", "parser", "embedding"] as const;
+export interface Breaker {
+  cause: (typeof breakerCauses)[number];
+  /** Once is enough: it will be so until somebody changes something. */
+  isPlain?: true;
+  /** It is about one organization alone. */
+  isOwn?: true;
 }
 
 const table = {
@@ -141,18 +153,21 @@ const table = {
   // somebody else's trouble
   storage_unavailable: {
     kind: "outage",
+    breaker: { cause: "storage" },
     title: "Supabase Storage can't be reached.",
     advice: "Try again after the time in Retry-After.",
     status: 503,
   },
   storage_unauthorized: {
     kind: "outage",
+    breaker: { cause: "storage", isPlain: true },
     title: "Supabase Storage refuses the key.",
     advice: "Set SUPABASE_SECRET_KEY to the project's secret key and restart the services.",
     status: 503,
   },
   storage_misconfigured: {
     kind: "outage",
+    breaker: { cause: "storage", isPlain: true },
     title: "Supabase Storage has no place for originals.",
     advice:
       "Check SUPABASE_URL, and that the bucket `originals` exists (`sluice migrate` makes it) and takes every type.",
@@ -166,53 +181,77 @@ const table = {
   },
   provider_unavailable: {
     kind: "outage",
+    breaker: { cause: "parser" },
     title: "The parser's provider can't be reached.",
     advice: "Work goes on when it is back; PARSER_PROVIDER=builtin reads without it.",
   },
   provider_rate_limited: {
     kind: "outage",
+    breaker: { cause: "parser" },
     title: "The parser's provider limits the rate.",
     advice: "Work goes on when it allows.",
   },
   provider_unauthorized: {
     kind: "outage",
+    breaker: { cause: "parser", isPlain: true },
     title: "The parser's provider refuses the key.",
     advice: "Set a valid LLAMA_CLOUD_API_KEY and restart the parsers.",
   },
   provider_exhausted: {
     kind: "outage",
+    breaker: { cause: "parser", isPlain: true },
     title: "The credits at the parser's provider are used up.",
     advice: "Buy more, or set PARSER_PROVIDER=builtin and restart the parsers.",
   },
   embedding_unavailable: {
     kind: "outage",
+    breaker: { cause: "embedding" },
     title: "The embedding provider can't be reached.",
     advice: "Work goes on when it is back.",
     status: 503,
   },
   embedding_rate_limited: {
     kind: "outage",
+    breaker: { cause: "embedding" },
     title: "The embedding provider limits the rate.",
     advice: "Work goes on when it allows.",
     status: 503,
   },
   embedding_unauthorized: {
     kind: "outage",
+    breaker: { cause: "embedding", isPlain: true },
     title: "The embedding provider refuses the key.",
     advice: "Set a valid OPENAI_API_KEY and restart the embedder and the gateway.",
     status: 503,
   },
   embedding_not_found: {
     kind: "outage",
+    breaker: { cause: "embedding", isPlain: true },
     title: "The embedding provider's address or model does not exist.",
     advice: "Check OPENAI_BASE_URL and EMBEDDING_MODEL, and restart the embedder and the gateway.",
     status: 503,
   },
   embedding_model_inactive: {
     kind: "outage",
+    breaker: { cause: "embedding", isPlain: true, isOwn: true },
     title: "The configured embedding model is not this organization's active one.",
     advice: "Set EMBEDDING_PROVIDER, EMBEDDING_MODEL and EMBEDDING_DIMENSIONS to the active model.",
     status: 409,
+  },
+  stage_failing: {
+    kind: "outage",
+    title: "Too many of the stage's jobs fail; it is paused.",
+    advice: "Look at the dead letters and logs of the last minutes. It tries again by itself, one document at a time.",
+  },
+  stage_paused: {
+    kind: "outage",
+    title: "Somebody paused the stage.",
+    advice: "Resume it: `sluice queues resume`.",
+  },
+  batch_paused: {
+    kind: "outage",
+    title: "Somebody paused the batch.",
+    advice: "Resume it: `sluice batch resume`.",
   },
   // requests
   file_missing: {
@@ -335,6 +374,30 @@ const table = {
     title: "The batch is sealed or cancelled and takes no more documents.",
     advice: "Use another batch.",
   },
+  organization_backlog_full: {
+    kind: "request",
+    status: 429,
+    title: "The organization has as many documents waiting as it may.",
+    advice: "Send on after the time in Retry-After. See `cap`.",
+  },
+  organization_backlog_old: {
+    kind: "request",
+    status: 429,
+    title: "The organization's oldest document has waited longer than more are taken.",
+    advice: "Find out what holds it up (`sluice queues`), and send on after the time in Retry-After. See `cap`.",
+  },
+  backlog_full: {
+    kind: "request",
+    status: 503,
+    title: "As many documents are waiting as the service takes.",
+    advice: "Send on after the time in Retry-After. See `cap`.",
+  },
+  backlog_old: {
+    kind: "request",
+    status: 503,
+    title: "The oldest document has waited longer than more are taken.",
+    advice: "Send on after the time in Retry-After. See `cap`.",
+  },
   organization_ambiguous: {
     kind: "request",
     status: 400,
@@ -360,10 +423,12 @@ export class SluiceError extends Error {
   readonly retryAfterMs?: number;
   /** For requests: which fields were wrong. */
   readonly errors?: { path: string; message: string }[];
+  /** For requests that came on top of too much: the configuration's name of what they exceed. */
+  readonly cap?: string;
 
   constructor(
     code: ErrorCode,
-    more: { cause?: unknown; retryAfterMs?: number; errors?: { path: string; message: string }[] } = {},
+    more: { cause?: unknown; retryAfterMs?: number; errors?: { path: string; message: string }[]; cap?: string } = {},
   ) {
     super(table[code].title, { cause: more.cause });
     this.name = "SluiceError";
@@ -371,6 +436,7 @@ export class SluiceError extends Error {
     this.kind = table[code].kind;
     this.retryAfterMs = more.retryAfterMs;
     this.errors = more.errors;
+    this.cap = more.cap;
   }
 }
 

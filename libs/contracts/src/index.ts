@@ -22,5 +22,7 @@
 export * from "./api.js";
 export * from "./errors.js";
 export * from "./jobs.js";
+export * from "./operations.js";
 export * from "./parsed.js";
 export * from "./status.js";
+export * from "./story.js";

@@ -49,6 +49,15 @@ export function jobId(queue: QueueName, job: Pick<JobPayload, "ingestionId" | "g
   return `${queue}-${job.ingestionId}-${job.generation}`;
 }
 
+/** What a job's id says; null for one that is not ours. */
+export function readJobId(
+  queue: QueueName,
+  id: string,
+): (Pick<JobPayload, "ingestionId" | "generation"> & { queue: QueueName }) | null {
+  const [, name, ingestionId, generation] = /^([a-z]+)-([0-9a-f-]{36})-(\d+)$/.exec(id) ?? [];
+  return name !== queue || ingestionId === undefined ? null : { queue, ingestionId, generation: Number(generation) };
+}
+
 /** Milliseconds to wait before try `attempt + 1`, drawn with full jitter. `random` gives 0 ≤ x < 1. */
 export function backoffMs(queue: QueueName, attempt: number, random: () => number = Math.random): number {
   const { baseMs, capMs } = jobCatalog[queue].backoff;

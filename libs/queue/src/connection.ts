@@ -30,8 +30,8 @@ export const workerConfig = {
   ),
   maxDeaths: variable(
     "WORKER_MAX_DEATHS",
-    positive(3),
-    "Workers that may die on a document before it becomes a dead letter.",
+    positive(5),
+    "Workers that may die on a document before it becomes a dead letter; after the first death it is run alone.",
   ),
 };
 

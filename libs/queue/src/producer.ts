@@ -1,4 +1,12 @@
-import { type JobPayload, jobId, payloadVersion, type QueuedJob, type QueueName, queueNames } from "@sluice/contracts";
+import {
+  type JobPayload,
+  jobId,
+  payloadVersion,
+  type QueuedJob,
+  type QueueName,
+  queueNames,
+  readJobId,
+} from "@sluice/contracts";
 import { errorFields, type Logger, type Metrics } from "@sluice/runtime";
 import { Queue } from "bullmq";
 import { connect, disconnect, keyPrefix } from "./connection.js";
@@ -11,6 +19,7 @@ export interface QueueOptions {
 }
 
 type JobRef = Pick<JobPayload, "ingestionId" | "generation"> & { queue: QueueName | null };
+export type WaitingJob = Pick<JobPayload, "ingestionId" | "generation"> & { queue: QueueName };
 export type QueueDepth = Record<"waiting" | "delayed" | "active", number>;
 
 export interface Producer {
@@ -18,6 +27,10 @@ export interface Producer {
   enqueue(jobs: QueuedJob[]): Promise<number>;
   /** Takes jobs out that are not being worked on. Best effort, never throws: a job for something gone is dropped anyway. */
   remove(jobs: JobRef[]): Promise<void>;
+  /** Jobs that wait in a queue, from a place on, at most `count`. Throws when Redis can't be asked. */
+  list(queue: QueueName, from: number, count: number): Promise<WaitingJob[]>;
+  /** Throws away what is kept of finished jobs, should anything be. Throws when Redis can't be asked. */
+  clean(queue: QueueName): Promise<number>;
   /** Which of the jobs Redis has. Throws when Redis can't be asked. */
   has(jobs: JobRef[]): Promise<boolean[]>;
   depths(): Promise<Record<QueueName, QueueDepth>>;
@@ -29,6 +42,8 @@ export interface Producer {
 }
 
 const patienceMs = 1_000;
+/** Finished jobs thrown away in one turn, at most. */
+const cleaned = 1_000;
 
 function within<T>(promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
@@ -105,15 +120,32 @@ export function createProducer({ redisUrl, prefix, logger, metrics }: QueueOptio
       );
       await within(Promise.all(removals)).catch(() => {});
     },
+    async list(name, from, count) {
+      const ids = await within(queue(name).getRanges(["prioritized", "delayed"], from, from + count - 1, true));
+      return ids.flatMap((id) => readJobId(name, id) ?? []);
+    },
+    async clean(name) {
+      const gone = await within(
+        Promise.all([queue(name).clean(0, cleaned, "failed"), queue(name).clean(0, cleaned, "completed")]),
+      );
+      return gone.flat().length;
+    },
     async has(jobs) {
-      const pipeline = redis.pipeline();
-      for (const { queue: name, ...job } of jobs)
-        pipeline.exists(name === null ? "" : `${keyPrefix(prefix, name)}:${name}:${jobId(name, job)}`);
-      const answers = (await within(pipeline.exec())) ?? [];
-      return answers.map(([error, count]) => {
-        if (error !== null) throw error;
-        return count === 1;
-      });
+      const answers: boolean[] = [];
+      // One pipeline a queue: in a cluster each is on a node of its own.
+      for (const name of queueNames) {
+        const own = [...jobs.entries()].filter(([, job]) => job.queue === name);
+        if (own.length === 0) continue;
+        const pipeline = redis.pipeline();
+        for (const [, job] of own) pipeline.exists(`${keyPrefix(prefix, name)}:${name}:${jobId(name, job)}`);
+        const found = (await within(pipeline.exec())) ?? [];
+        for (const [i, [place]] of own.entries()) {
+          const [error, count] = found[i] ?? [new Error("no answer"), 0];
+          if (error !== null) throw error;
+          answers[place] = count === 1;
+        }
+      }
+      return jobs.map((_, i) => answers[i] ?? false);
     },
     async depths() {
       const entries = await Promise.all(

@@ -6,7 +6,7 @@ import { createStageWorker, type StageWorkerOptions, type StartedWork } from "./
 
 type Options<T extends StartedWork> = Pick<
   StageWorkerOptions<T>,
-  "queue" | "concurrency" | "leaseMs" | "maxDeaths" | "model" | "work" | "handler"
+  "queue" | "concurrency" | "leaseMs" | "maxDeaths" | "version" | "model" | "work" | "handler"
 > & {
   redis: { url: string; prefix: string };
   tools: ServiceTools;

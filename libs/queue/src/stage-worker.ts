@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  type Breaker,
   backoffMs,
   describeCode,
   JobPayload,
@@ -16,6 +17,7 @@ import { coalesce } from "./coalesce.js";
 import { connect, disconnect, keyPrefix } from "./connection.js";
 import { createLeaseKeeper } from "./lease-keeper.js";
 import type { Producer, QueueOptions } from "./producer.js";
+import { createRoom } from "./room.js";
 
 /** The work as the database holds it: enough to name it in every write. */
 export interface HeldWork {
@@ -32,25 +34,35 @@ export interface StartedWork extends HeldWork {
 type Begun<T> =
   | T
   | { outcome: "busy"; retryAfterMs: number }
-  | { outcome: "stale" | "gone" | "paused" | "cancelled" | "dead" };
+  | { outcome: "stale" | "gone" | "paused" | "cancelled" | "dead" | "suspect" };
+
+/** How work is taken up. A suspect, on which a worker has died, is given only to who runs it alone. */
+export interface BeginOptions {
+  leaseMs: number;
+  maxDeaths: number;
+  alone: boolean;
+  /** Of the stage's code. */
+  version: string;
+  /** The embedding model, for the stage that has one. */
+  model?: string;
+}
+
+/** What work that is given back waits for. */
+export interface Waiting {
+  code: string;
+  breaker?: Breaker;
+}
 
 /** The part of the store that the harness needs. Postgres holds leases, attempts and backoff; BullMQ only delivers. */
 export interface WorkLedger<T extends StartedWork> {
-  begin(
-    queue: QueueName,
-    jobs: HeldWork[],
-    worker: string,
-    options: { leaseMs: number; maxDeaths: number; model?: string },
-  ): Promise<
-    (T | { outcome: "busy"; retryAfterMs: number } | { outcome: "stale" | "gone" | "paused" | "cancelled" | "dead" })[]
-  >;
+  begin(queue: QueueName, jobs: HeldWork[], worker: string, options: BeginOptions): Promise<Begun<T>[]>;
   renew(jobs: HeldWork[], worker: string, leaseMs: number): Promise<string[]>;
   fail(
     work: HeldWork,
     worker: string,
     failure: { code: string; maxAttempts: number; delayMs: number; durationMs: number },
   ): Promise<string>;
-  handBack(jobs: HeldWork[], worker: string, delayMs: number, waitingFor?: string): Promise<number>;
+  handBack(jobs: HeldWork[], worker: string, delayMs: number, waiting?: Waiting): Promise<number>;
 }
 
 /** How a handler's work ended: sealed (with the next stage's job), moved to another queue of the stage, or overtaken by a newer generation. */
@@ -75,7 +87,7 @@ export interface StageWorkerOptions<T extends StartedWork> extends QueueOptions 
   graceMs: number;
   leaseMs: number;
   maxDeaths: number;
-  /** The embedding model, for the stage that has one. */
+  version: string;
   model?: string;
   work: WorkLedger<T>;
   producer: Producer;
@@ -85,6 +97,9 @@ export interface StageWorkerOptions<T extends StartedWork> extends QueueOptions 
 
 /** However long somebody else asks us to wait: what is asked may be nonsense, and outages end earlier than announced. */
 const longestWaitMs = 600_000;
+
+/** How long a suspect waits for the work beside it to end, before it makes room for newcomers and is tried again later. */
+const alonePatienceMs = 15_000;
 
 /** Why a handler was aborted. */
 type Abort = "timeout" | "lost" | "stopping";
@@ -99,6 +114,7 @@ type Abort = "timeout" | "lost" | "stopping";
  *     │              ├─ stopping     handed back at once
  *     │              └─ lost         the lease went to somebody else: nothing to do
  *     ├─ busy         somebody holds the lease: looked at again later
+ *     ├─ suspect      a worker died on it: taken again when nothing else runs here
  *     └─ stale, gone, paused, cancelled, dead: the job is dropped
  */
 export function createStageWorker<T extends StartedWork>(options: StageWorkerOptions<T>): StageWorker {
@@ -114,12 +130,16 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     running: () => [...running.values()].map((each) => each.work),
     lost: (id) => running.get(id)?.abort.abort("lost" satisfies Abort),
   });
+  const room = createRoom();
+  const beginOptions = (alone: boolean): BeginOptions => {
+    const { leaseMs, maxDeaths, version, model } = options;
+    return { leaseMs, maxDeaths, version, model, alone };
+  };
   // Jobs that are taken up together begin with one call.
-  const begin = coalesce(
-    (jobs: HeldWork[]) =>
-      work.begin(queue, jobs, worker, { leaseMs: options.leaseMs, maxDeaths: options.maxDeaths, model: options.model }),
-    { lingerMs: 3, most: 16 },
-  );
+  const begin = coalesce((jobs: HeldWork[]) => work.begin(queue, jobs, worker, beginOptions(false)), {
+    lingerMs: 3,
+    most: 16,
+  });
   let lastTaken = Date.now();
   let probe: NodeJS.Timeout | undefined;
   let stuck = false;
@@ -147,22 +167,37 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
       ingestionId: parsed.data.ingestionId,
       generation: parsed.data.generation,
     };
-    let begun: Begun<T>;
+    let leave = await room.enter();
     try {
-      begun = await begin(parsed.data);
-    } catch (error) {
-      logger.warn("job.begin_failed", { ...ids, ...errorFields(error) });
-      return later(job, token, 2_000);
+      let begun: Begun<T> | undefined;
+      try {
+        begun = await begin(parsed.data);
+        if (begun.outcome === "suspect") {
+          leave();
+          const leaveAlone = await room.enterAlone(alonePatienceMs);
+          if (leaveAlone !== undefined) {
+            leave = leaveAlone;
+            [begun] = await work.begin(queue, [parsed.data], worker, beginOptions(true));
+          }
+        }
+      } catch (error) {
+        logger.warn("job.begin_failed", { ...ids, ...errorFields(error) });
+        return await later(job, token, 2_000);
+      }
+      if (begun?.outcome === "suspect") return await later(job, token, 5_000);
+      if (begun?.outcome === "busy") return await later(job, token, (begun as { retryAfterMs: number }).retryAfterMs);
+      if (begun?.outcome !== "started") {
+        const outcome = begun?.outcome ?? "gone";
+        metrics.jobs.inc({ stage, queue, outcome });
+        logger.debug("job.dropped", { ...ids, outcome });
+        return;
+      }
+      const next = await run(begun as T, ids);
+      if (next !== undefined) await producer.enqueue([{ ...next, rank: Math.max(0, (job.opts.priority ?? 1) - 1) }]);
+      producer.nudge();
+    } finally {
+      leave();
     }
-    if (begun.outcome === "busy") return later(job, token, (begun as { retryAfterMs: number }).retryAfterMs);
-    if (begun.outcome !== "started") {
-      metrics.jobs.inc({ stage, queue, outcome: begun.outcome });
-      logger.debug("job.dropped", { ...ids, outcome: begun.outcome });
-      return;
-    }
-    const next = await run(begun as T, ids);
-    if (next !== undefined) await producer.enqueue([{ ...next, rank: Math.max(0, (job.opts.priority ?? 1) - 1) }]);
-    producer.nudge();
   }
 
   /** Runs the handler under lease and timeout, and tells the database how it ended. Never throws: it is all in Postgres. */
@@ -235,7 +270,12 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     const failure = aborted === "timeout" ? new SluiceError("limit_time", { cause: error }) : toSluiceError(error);
     if (failure.kind === "outage") {
       const delayMs = Math.min(longestWaitMs, failure.retryAfterMs ?? 2_000 + Math.random() * 8_000);
-      await work.handBack([task], worker, delayMs, failure.code);
+      const { breaker } = describeCode(failure.code);
+      const isPlain = breaker?.isPlain ?? (failure.retryAfterMs === undefined ? undefined : true);
+      await work.handBack([task], worker, delayMs, {
+        code: failure.code,
+        breaker: breaker && { ...breaker, isPlain },
+      });
       metrics.jobs.inc({ stage, queue, outcome: "waiting" });
       logger.warn("job.waiting", {
         ...fields,

@@ -50,6 +50,14 @@ const catalog = {
   ),
   requeued: counter("sluice_requeued_total", "Ingestions found stranded and queued again.", ["queue"]),
   dispatched: counter("sluice_dispatched_total", "Ingestions taken from the backlog into the window.", ["queue"]),
+  breakersOpen: gauge(
+    "sluice_circuit_breakers_open",
+    "Circuit breakers that hold a queue up, for all or for one organization.",
+    ["queue", "cause"],
+  ),
+  recounted: counter("sluice_recounted_total", "Acceptances held against their ingestions by the rolling recount.", []),
+  recountAge: gauge("sluice_recount_age_seconds", "Since the rolling recount last came to its end.", []),
+  miscounted: counter("sluice_miscounted_total", "Counts that the rolling recount found wrong and put right.", []),
   swept: counter("sluice_swept_total", "Leftovers removed, by kind.", ["kind"]),
 };
 

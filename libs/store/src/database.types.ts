@@ -28,7 +28,11 @@ export type Database = {
         Returns: Json;
       };
       sluice_begin_stage: {
-        Args: { p_items: Json; p_queue: string; p_worker: string; p_lease_ms: number; p_max_deaths: number; p_model?: string };
+        Args: { p_items: Json; p_queue: string; p_worker: string; p_lease_ms: number; p_max_deaths: number; p_model?: string; p_alone?: boolean; p_version?: string };
+        Returns: Json;
+      };
+      sluice_breakers: {
+        Args: Record<PropertyKey, never>;
         Returns: Json;
       };
       sluice_cancel_step: {
@@ -53,6 +57,10 @@ export type Database = {
       };
       sluice_dead_letters: {
         Args: { p_organization: string; p_caller: Json; p_filter: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
+      sluice_decide_dead_letters: {
+        Args: { p_organization: string; p_caller: Json; p_decision: string; p_ids: string[]; p_filter: Json; p_reason: string; p_limit: number };
         Returns: Json;
       };
       sluice_delete_document: {
@@ -96,7 +104,7 @@ export type Database = {
         Returns: Json;
       };
       sluice_hand_back: {
-        Args: { p_items: Json; p_worker: string; p_delay_ms: number; p_code?: string };
+        Args: { p_items: Json; p_worker: string; p_delay_ms: number; p_code?: string; p_cause?: string; p_everybody?: boolean; p_at_once?: boolean };
         Returns: number;
       };
       sluice_hand_over: {
@@ -119,6 +127,10 @@ export type Database = {
         Args: { p_after?: string; p_limit?: number };
         Returns: Json;
       };
+      sluice_load: {
+        Args: { p_organization: string };
+        Returns: Json;
+      };
       sluice_memberships: {
         Args: { p_user: string };
         Returns: Json;
@@ -131,12 +143,20 @@ export type Database = {
         Args: { p_limit: number };
         Returns: Json;
       };
+      sluice_obsolete_jobs: {
+        Args: { p_items: Json };
+        Returns: Json;
+      };
       sluice_original: {
         Args: { p_organization: string; p_caller: Json; p_document: string; p_revision: number };
         Returns: Json;
       };
       sluice_orphaned_objects: {
         Args: { p_grace_ms: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_pause_queues: {
+        Args: { p_organization: string; p_caller: Json; p_queues: string[]; p_paused: boolean };
         Returns: Json;
       };
       sluice_put_chunks: {
@@ -159,6 +179,10 @@ export type Database = {
         Args: { p_organization: string; p_caller: Json; p_filter: Json; p_before_at: string; p_before_id: string; p_limit: number };
         Returns: Json;
       };
+      sluice_queues: {
+        Args: { p_organization: string; p_caller: Json };
+        Returns: Json;
+      };
       sluice_read_content: {
         Args: { p_organization: string; p_caller: Json; p_document: string; p_what: string; p_revision: number; p_after: number; p_limit: number };
         Returns: Json;
@@ -170,6 +194,18 @@ export type Database = {
       sluice_record_usage: {
         Args: { p_organization: string; p_provider: string; p_model: string; p_inputs: number; p_tokens: number; p_latency_ms: number };
         Returns: undefined;
+      };
+      sluice_recount_state: {
+        Args: Record<PropertyKey, never>;
+        Returns: Json;
+      };
+      sluice_recount_step: {
+        Args: { p_limit: number };
+        Returns: Json;
+      };
+      sluice_recount_tallies: {
+        Args: Record<PropertyKey, never>;
+        Returns: Json;
       };
       sluice_register_model: {
         Args: { p_id: string; p_provider: string; p_name: string; p_dimensions: number; p_lexical: boolean };
@@ -246,6 +282,14 @@ export type Database = {
       sluice_touch_request: {
         Args: { p_organization: string; p_key: string };
         Returns: undefined;
+      };
+      sluice_watch_failures: {
+        Args: { p_window_ms: number; p_share: number; p_least: number; p_permanent: string[]; p_queues: Json };
+        Returns: Json;
+      };
+      sluice_why: {
+        Args: { p_organization: string; p_caller: Json; p_document: string };
+        Returns: Json;
       };
     };
     Enums: Record<never, never>;

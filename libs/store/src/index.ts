@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { createIntake } from "./intake.js";
 import { createObjects } from "./objects.js";
+import { createOperations } from "./operations.js";
 import { createReading } from "./reading.js";
 import { createRpc, type StoreOptions } from "./rpc.js";
 import { createSupervision } from "./supervision.js";
@@ -16,6 +17,7 @@ export function createStore(options: StoreOptions) {
     intake,
     work: createWork(rpc),
     reading: createReading(rpc),
+    operations: createOperations(rpc),
     supervision: createSupervision(rpc),
     objects,
     /** Erases stored objects. Storage first: were the debt struck off first, a crash in between would keep an object for ever. */
@@ -34,12 +36,14 @@ export function createStore(options: StoreOptions) {
 }
 export type Store = ReturnType<typeof createStore>;
 
+export type { TimeCursor } from "./answers.js";
 export type { Caller, Scope } from "./caller.js";
 export { storeConfig } from "./config.js";
 export type { Acceptance, StoredUpload } from "./intake.js";
 export { applyMigrations, migrationsFolder, type SqlRunner } from "./migrations.js";
+export type { Load } from "./operations.js";
 export { connectPostgres } from "./postgres.js";
-export type { DerivedKind, TimeCursor } from "./reading.js";
+export type { DerivedKind } from "./reading.js";
 export type { EventCursor, Finding, Stats, StoredEvent, Stranded } from "./supervision.js";
 export { allScopes, type Organization, type ScopeName } from "./tenancy.js";
 export {

@@ -1,14 +1,11 @@
 import {
   Batch,
   type BatchAction,
-  DeadLetter,
-  Document,
+  type Document,
   DocumentChunk,
   DocumentEvent,
   type DocumentFilter,
-  describeCode,
   Fact,
-  type Header,
   Page,
   Review,
   SearchHit,
@@ -17,32 +14,11 @@ import {
   Table,
 } from "@sluice/contracts";
 import { z } from "zod";
+import { before, DocumentRow, listOf, ok, refused, type TimeCursor, toDocument } from "./answers.js";
 import { type Scope, scoped } from "./caller.js";
 import { type Rpc, refuse } from "./rpc.js";
 import type { EventCursor } from "./supervision.js";
 
-/** A place in a list ordered by time: the last row's. */
-export interface TimeCursor {
-  at: string;
-  id: string;
-}
-
-const DocumentRow = Document.omit({ error: true }).extend({
-  header: z.custom<Header>().nullable(),
-  errorCode: z.string().nullable(),
-  failedStage: z.enum(["parse", "chunk", "embed"]).nullable(),
-  createdAt: z.string().optional(),
-});
-
-function toDocument({ errorCode, failedStage, createdAt: _, ...row }: z.infer<typeof DocumentRow>): Document {
-  if (errorCode === null) return { ...row, error: null };
-  const { code, title, advice } = describeCode(errorCode);
-  return { ...row, error: { code, title, advice, stage: failedStage } };
-}
-
-const refused = z.object({ outcome: z.enum(["forbidden", "not_found"]) });
-const listOf = <T extends z.ZodType>(item: T) =>
-  z.union([z.object({ outcome: z.literal("ok"), items: z.array(item) }), refused]);
 const derivedOf = <T extends z.ZodType>(item: T) =>
   z.union([
     z.object({
@@ -78,7 +54,6 @@ const BatchAnswer = z.union([
 ]);
 
 const EventRow = DocumentEvent.extend({ xid: z.string() });
-const DeadLetterRow = DeadLetter.omit({ title: true, advice: true });
 const Original = z.union([
   z.object({
     outcome: z.literal("ok"),
@@ -99,10 +74,6 @@ const Found = z.union([
   z.object({ outcome: z.literal("model_inactive"), activeModel: z.string() }),
   refused,
 ]);
-
-const ok = <T extends { outcome: string }>(answer: T) => refuse(answer) as Extract<T, { outcome: "ok" }>;
-/** Ids of more than one organization come from callers; what is not there and what is somebody else's look the same. */
-const before = (cursor: TimeCursor | null) => ({ p_before_at: cursor?.at ?? null, p_before_id: cursor?.id ?? null });
 
 /** The one way to read: every call checks the caller and writes the audit entry in its transaction. */
 export function createReading(rpc: Rpc) {
@@ -176,27 +147,6 @@ export function createReading(rpc: Rpc) {
           Original,
         ),
       );
-    },
-    async deadLetters(
-      scope: Scope,
-      filter: { stage?: string; code?: string; batchId?: string },
-      cursor: TimeCursor | null,
-      limit: number,
-    ) {
-      const { items } = ok(
-        await rpc.call(
-          "sluice_dead_letters",
-          { ...scoped(scope), p_filter: filter, ...before(cursor), p_limit: limit },
-          listOf(DeadLetterRow),
-        ),
-      );
-      const last = items.at(-1);
-      return {
-        items: items.map(
-          (row): DeadLetter => ({ ...row, title: describeCode(row.code).title, advice: describeCode(row.code).advice }),
-        ),
-        next: items.length < limit || last === undefined ? null : { at: last.lastSeen, id: last.ingestionId },
-      };
     },
     /** What people should look at, newest first. */
     async reviews(scope: Scope, cursor: TimeCursor | null, limit: number) {

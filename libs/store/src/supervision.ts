@@ -1,4 +1,4 @@
-import { DocumentEvent, Ledger, QueuedJob } from "@sluice/contracts";
+import { DocumentEvent, Ledger, QueuedJob, QueueName, type Stage } from "@sluice/contracts";
 import { z } from "zod";
 import type { Rpc } from "./rpc.js";
 
@@ -13,6 +13,31 @@ const Stats = z.object({
   unbalanced: z.array(z.object({ organizationId: z.uuid(), imbalance: z.number() })),
 });
 export type Stats = z.infer<typeof Stats>;
+
+/** A circuit breaker that is open; the organization is null where it holds up everybody. */
+const Breaker = z.object({
+  queue: QueueName,
+  organizationId: z.uuid().nullable(),
+  cause: z.string(),
+  code: z.string(),
+  since: z.string(),
+  retryAt: z.string().nullable(),
+  trips: z.number(),
+});
+export type StoredBreaker = z.infer<typeof Breaker>;
+const Opened = z.array(z.object({ queue: QueueName, organizationId: z.uuid() }));
+const JobRef = z.object({ queue: QueueName, ingestionId: z.uuid(), generation: z.number() });
+export type StoredJobRef = z.infer<typeof JobRef>;
+const Recount = z.object({ looked: z.number(), found: z.number(), finished: z.boolean() });
+const Recounted = z.object({
+  organizationId: z.uuid(),
+  batchId: z.uuid().nullable(),
+  off: z.record(z.string(), z.number()),
+});
+const RecountState = z.object({
+  secondsSince: z.number().nullable(),
+  findings: z.array(z.object({ organizationId: z.uuid(), finding: z.string(), count: z.number() })),
+});
 
 const Finding = z.object({ finding: z.string(), ingestionId: z.uuid(), documentId: z.uuid(), at: z.string() });
 export type Finding = z.infer<typeof Finding>;
@@ -104,6 +129,45 @@ export function createSupervision(rpc: Rpc) {
     },
     cancelStep(limit: number): Promise<number> {
       return rpc.call("sluice_cancel_step", { p_limit: limit }, z.number());
+    },
+    /** Jobs that Redis holds and nobody waits for. */
+    obsoleteJobs(jobs: StoredJobRef[]): Promise<StoredJobRef[]> {
+      return rpc.call("sluice_obsolete_jobs", { p_items: jobs }, z.array(JobRef));
+    },
+    /** The open circuit breakers. */
+    breakers(): Promise<StoredBreaker[]> {
+      return rpc.call("sluice_breakers", {}, z.array(Breaker));
+    },
+    /** Pauses stages where too many of the last tries failed; answers what it paused. The zero id is everybody. */
+    watchFailures(watch: {
+      windowMs: number;
+      share: number;
+      least: number;
+      permanent: string[];
+      queues: Record<Stage, QueueName[]>;
+    }) {
+      return rpc.call(
+        "sluice_watch_failures",
+        {
+          p_window_ms: watch.windowMs,
+          p_share: watch.share,
+          p_least: watch.least,
+          p_permanent: watch.permanent,
+          p_queues: watch.queues,
+        },
+        Opened,
+      );
+    },
+    /** One step of the walk that holds every acceptance against its ingestion. */
+    recountStep(limit: number) {
+      return rpc.call("sluice_recount_step", { p_limit: limit }, Recount);
+    },
+    /** Holds one batch's tallies against its rows, and puts them right; null at the end of a round. */
+    recountTallies() {
+      return rpc.call("sluice_recount_tallies", {}, Recounted.nullable());
+    },
+    recountState() {
+      return rpc.call("sluice_recount_state", {}, RecountState);
     },
     async expireRequests(): Promise<void> {
       await rpc.call("sluice_expire_idempotency_keys", {}, z.unknown());

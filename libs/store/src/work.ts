@@ -1,4 +1,5 @@
 import {
+  type Breaker,
   type ParsedRows,
   type ParseSummary,
   QueuedJob,
@@ -56,7 +57,7 @@ const Begun = z.array(
   z.union([
     Started,
     z.object({ outcome: z.literal("busy"), retryAfterMs: z.number() }),
-    z.object({ outcome: z.enum(["stale", "gone", "paused", "cancelled", "dead"]) }),
+    z.object({ outcome: z.enum(["stale", "gone", "paused", "cancelled", "dead", "suspect"]) }),
   ]),
 );
 export type Begun = z.infer<typeof Begun>[number];
@@ -114,7 +115,7 @@ export function createWork(rpc: Rpc) {
       queue: QueueName,
       jobs: Held[],
       worker: string,
-      options: { leaseMs: number; maxDeaths: number; model?: string },
+      options: { leaseMs: number; maxDeaths: number; alone?: boolean; version?: string; model?: string },
     ): Promise<Begun[]> {
       return rpc.call(
         "sluice_begin_stage",
@@ -125,6 +126,8 @@ export function createWork(rpc: Rpc) {
           p_lease_ms: options.leaseMs,
           p_max_deaths: options.maxDeaths,
           p_model: options.model ?? null,
+          p_alone: options.alone ?? null,
+          p_version: options.version ?? null,
         },
         Begun,
       );
@@ -155,11 +158,24 @@ export function createWork(rpc: Rpc) {
         z.enum(["dead", "retrying", "stale"]),
       );
     },
-    /** Gives work back without blame. `waitingFor`: the code of somebody else's outage; none when the worker is stopping. */
-    handBack(jobs: Held[], worker: string, delayMs: number, waitingFor?: string): Promise<number> {
+    /** Gives work back without blame. `waiting`: the code of somebody else's outage, and the breaker it trips; none when the worker is stopping. */
+    handBack(
+      jobs: Held[],
+      worker: string,
+      delayMs: number,
+      waiting?: { code: string; breaker?: Breaker },
+    ): Promise<number> {
       return rpc.call(
         "sluice_hand_back",
-        { p_items: jobs.map(asItem), p_worker: worker, p_delay_ms: Math.round(delayMs), p_code: waitingFor ?? null },
+        {
+          p_items: jobs.map(asItem),
+          p_worker: worker,
+          p_delay_ms: Math.round(delayMs),
+          p_code: waiting?.code ?? null,
+          p_cause: waiting?.breaker?.cause ?? null,
+          p_everybody: waiting?.breaker?.isOwn !== true,
+          p_at_once: waiting?.breaker?.isPlain === true,
+        },
         z.number(),
       );
     },

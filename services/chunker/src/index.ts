@@ -3,7 +3,7 @@ import type { ConfigOf, Service, ServiceTools } from "@sluice/runtime";
 import { createStore } from "@sluice/store";
 import type { chunkerConfig } from "./config.js";
 import { createChunkHandler } from "./handler.js";
-import { createSectionSplitter } from "./split.js";
+import { chunkerVersion, createSectionSplitter } from "./split.js";
 
 export { chunkerConfig } from "./config.js";
 
@@ -12,6 +12,7 @@ export function createChunker(config: ConfigOf<typeof chunkerConfig>, tools: Ser
   const store = createStore(config.store);
   return createStageService({
     queue: "chunk",
+    version: chunkerVersion,
     tools,
     redis: config.queue,
     ...config.worker,

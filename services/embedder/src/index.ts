@@ -28,6 +28,8 @@ export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: S
   });
   return createStageService({
     queue: "embed",
+    // What fails at this stage fails by its model.
+    version: model.id,
     model: model.id,
     tools,
     redis: config.queue,

@@ -10,14 +10,17 @@ import { serveDocs } from "./openapi/docs.js";
 import { describeApi } from "./openapi/document.js";
 import { batchOperations } from "./routes/batches.js";
 import { contentOperations } from "./routes/content.js";
+import { deadLetterOperations } from "./routes/dead-letters.js";
 import { documentOperations } from "./routes/documents.js";
 import { healthOperations } from "./routes/health.js";
 import { ledgerOperations } from "./routes/ledger.js";
+import { queueOperations } from "./routes/queues.js";
 import { reviewOperations } from "./routes/reviews.js";
 import { searchOperations } from "./routes/search.js";
 import { serviceOperations } from "./routes/service.js";
 import { streamOperations } from "./routes/streams.js";
 import { uploadOperations } from "./routes/uploads.js";
+import { whyOperations } from "./routes/why.js";
 
 /** The HTTP application: its calls are listed by the modules under `routes`, and described by what they declare. */
 export function createApp(context: GatewayContext): Express {
@@ -29,6 +32,9 @@ export function createApp(context: GatewayContext): Express {
     ...streamOperations(context),
     ...batchOperations(context),
     ...searchOperations(context),
+    ...whyOperations(context),
+    ...deadLetterOperations(context),
+    ...queueOperations(context),
     ...ledgerOperations(context),
     ...reviewOperations(context),
     ...serviceOperations(context, described),

@@ -52,6 +52,33 @@ export const gatewayConfig = {
       "Largest JSON body, and largest field beside a file; all fields of a form together may hold four times that.",
     ),
   },
+  caps: {
+    organizationBacklog: variable(
+      "GATEWAY_CAP_ORGANIZATION_BACKLOG",
+      positive(1_000_000),
+      "Documents of one organization that may wait or be worked on; more are refused with 429.",
+    ),
+    organizationAgeSeconds: variable(
+      "GATEWAY_CAP_ORGANIZATION_AGE_SECONDS",
+      positive(259_200),
+      "While an organization's oldest document has waited longer than this, more are refused with 429; what it paused itself is not counted.",
+    ),
+    backlog: variable(
+      "GATEWAY_CAP_BACKLOG",
+      positive(5_000_000),
+      "Documents of all organizations that may wait or be worked on; more are refused with 503.",
+    ),
+    ageSeconds: variable(
+      "GATEWAY_CAP_AGE_SECONDS",
+      positive(259_200),
+      "While the oldest document of all has waited longer than this, more are refused with 503.",
+    ),
+    freshMs: variable(
+      "GATEWAY_CAP_FRESH_MS",
+      positive(2_000),
+      "How old what is known of the backlog may be; milliseconds. So much can come in on top of a cap.",
+    ),
+  },
   window: variable(
     "IN_FLIGHT_WINDOW",
     positive(64),

@@ -10,6 +10,7 @@ import { createTokenVerifier } from "./auth/tokens.js";
 import type { GatewayConfig } from "./config.js";
 import { createEventStreams, type EventStreams } from "./events/event-stream.js";
 import { createEventPoller, type EventPoller } from "./events/poller.js";
+import { createCaps } from "./uploads/caps.js";
 
 /** What the routes work with. Built once and passed down. */
 export interface GatewayContext {
@@ -20,6 +21,8 @@ export interface GatewayContext {
   producer: Pick<Producer, "enqueue" | "remove" | "nudge" | "onNudge" | "ready" | "destroy">;
   embeddings: Pick<EmbeddingProvider, "model" | "embed">;
   authenticate: Authenticate;
+  /** Throws while the organization, or all together, have too much waiting. */
+  admit: (organizationId: string) => Promise<void>;
   poller: EventPoller;
   streams: EventStreams;
   /** By which the audit names queries without repeating them. */
@@ -48,6 +51,7 @@ export function createContext(
     producer,
     embeddings: overrides.embeddings ?? createEmbeddingProvider(config.embedding),
     authenticate: createAuthenticate({ tenancy: store.tenancy, verifyToken }),
+    admit: createCaps(store, config.caps),
     poller: createEventPoller({ eventsSince: store.supervision.eventsSince, onNudge: producer.onNudge, logger }),
     streams: createEventStreams(),
     auditKey: config.auditHashKey ?? randomBytes(32).toString("base64"),

@@ -8,6 +8,7 @@ import { ParserPool } from "./isolation/parser-pool.js";
 import { createLlamaParse, type LlamaParse } from "./provider/llamaparse.js";
 import { chooseEngine } from "./recognition/choose-engine.js";
 import { createScratch, type Scratch } from "./scratch.js";
+import { parserVersion } from "./version.js";
 
 export { parserConfig } from "./config.js";
 export { defaultLimits } from "./formats/format.js";
@@ -75,6 +76,7 @@ function createQueueService(
 
   return createStageService({
     queue,
+    version: parserVersion,
     tools,
     redis: config.queue,
     ...config.worker,

@@ -34,6 +34,24 @@ export const supervisorConfig = {
     positive(21_600_000).refine((ms) => ms > longestJobMs, `must be more than the longest job takes (${longestJobMs})`),
     "How long a stored object may be without a document: longer than any job takes, whose children are stored before they are accepted; milliseconds.",
   ),
+  failures: {
+    windowMs: variable(
+      "FAILURE_WINDOW_MS",
+      positive(60_000),
+      "How far back tries are looked at that may pause a stage; milliseconds.",
+    ),
+    share: variable(
+      "FAILURE_SHARE",
+      z.coerce.number().gt(0).lt(1).default(0.5),
+      "When more than this share of a stage's tries failed, by no fault of the documents, it is paused.",
+    ),
+    least: variable("FAILURE_LEAST", positive(20), "Failures it takes at least to pause a stage."),
+  },
+  recountMs: variable(
+    "RECOUNT_INTERVAL_MS",
+    positive(2_000),
+    "How often a thousand ingestions and one batch's counts are held against the books; milliseconds.",
+  ),
   leaseMs: variable(
     "SUPERVISOR_LEASE_MS",
     positive(10_000),

@@ -18,7 +18,11 @@ export function createGauges(deps: {
 }) {
   const { metrics, logger } = deps;
   return async (): Promise<undefined> => {
-    const { counts, backlog, unbalanced } = await deps.supervision.stats();
+    const [{ counts, backlog, unbalanced }, recount, breakers] = await Promise.all([
+      deps.supervision.stats(),
+      deps.supervision.recountState(),
+      deps.supervision.breakers(),
+    ]);
     for (const status of statuses) {
       metrics.documents.set(
         { status },
@@ -30,7 +34,16 @@ export function createGauges(deps: {
       const [kind, stage, code] = measure.split("/");
       if (kind === "dead" && stage !== undefined && code !== undefined) metrics.deadLetters.set({ stage, code }, count);
     }
-    metrics.ledgerImbalance.set(unbalanced.reduce((sum, { imbalance }) => sum + Math.abs(imbalance), 0));
+    const found = recount.findings.reduce((sum, { count }) => sum + count, 0);
+    metrics.ledgerImbalance.set(found + unbalanced.reduce((sum, { imbalance }) => sum + Math.abs(imbalance), 0));
+    if (recount.secondsSince !== null) metrics.recountAge.set(recount.secondsSince);
+    for (const { organizationId, finding, count } of recount.findings)
+      logger.error("ledger.finding", { organizationId, code: finding, count });
+    metrics.breakersOpen.reset();
+    for (const { queue, cause } of breakers) {
+      const open = breakers.filter((each) => each.queue === queue && each.cause === cause);
+      metrics.breakersOpen.set({ queue, cause }, open.length);
+    }
     for (const { organizationId, imbalance } of unbalanced) {
       logger.error("ledger.imbalance", { organizationId, count: imbalance });
     }

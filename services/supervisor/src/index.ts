@@ -1,9 +1,12 @@
 import { createProducer } from "@sluice/queue";
 import { type ConfigOf, createLoop, type Service, type ServiceTools } from "@sluice/runtime";
 import { createStore } from "@sluice/store";
+import { createAuditor } from "./auditor.js";
 import type { supervisorConfig } from "./config.js";
 import { createDispatcher } from "./dispatcher.js";
+import { createFailureWatch } from "./failure-watch.js";
 import { createGauges } from "./gauges.js";
+import { createJobSweeper } from "./job-sweeper.js";
 import { createLeadership } from "./leadership.js";
 import { createReconciler } from "./reconciler.js";
 import { createSweeper } from "./sweeper.js";
@@ -37,6 +40,7 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
   const unlisten = producer.onNudge(() => {
     if (dispatcher.busy()) dispatching.nudge();
   });
+  const auditor = createAuditor({ supervision, metrics, logger });
   const loops = [
     dispatching,
     whileLeading(
@@ -57,6 +61,10 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
       config.sweepMs,
       createSweeper({ store, metrics, logger, orphanGraceMs: config.orphanGraceMs }),
     ),
+    whileLeading("jobs", config.sweepMs, createJobSweeper({ supervision, producer, metrics })),
+    whileLeading("failures", 5_000, createFailureWatch({ supervision, logger, ...config.failures })),
+    whileLeading("recount", config.recountMs, auditor.ingestions),
+    whileLeading("recount-tallies", config.recountMs, auditor.tallies),
     whileLeading("gauges", 5_000, createGauges({ supervision, producer, metrics, logger })),
     whileLeading(
       "standings",

@@ -28,7 +28,7 @@ describe("what the service says of itself", () => {
         `GET ${document}`,
         `DELETE ${document}`,
         `POST ${document}/reprocess`,
-        ...["content", "sections", "pages", "tables", "facts", "chunks", "events", "file", "stream"].map(
+        ...["content", "sections", "pages", "tables", "facts", "chunks", "events", "file", "stream", "why"].map(
           (what) => `GET ${document}/${what}`,
         ),
         "POST /v1/batches",
@@ -38,6 +38,11 @@ describe("what the service says of itself", () => {
         ...["seal", "pause", "resume", "cancel", "retry"].map((action) => `POST ${batch}/${action}`),
         "POST /v1/search",
         "GET /v1/dead-letters",
+        "POST /v1/dead-letters/replay",
+        "POST /v1/dead-letters/discard",
+        "GET /v1/admin/queues",
+        "POST /v1/admin/queues/pause",
+        "POST /v1/admin/queues/resume",
         "GET /v1/ledger",
         "GET /v1/reviews",
         "POST /v1/reviews/{id}/settle",

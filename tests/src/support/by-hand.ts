@@ -8,7 +8,7 @@ export async function take(
   queue: QueueName,
   held: Held,
   worker: string,
-  options: { leaseMs?: number; maxDeaths?: number } = {},
+  options: { leaseMs?: number; maxDeaths?: number; alone?: boolean; version?: string } = {},
 ): Promise<Task> {
   const [begun] = await store.work.begin(queue, [held], worker, { leaseMs: 30_000, maxDeaths: 3, ...options });
   if (begun?.outcome !== "started") throw new Error(`not started: ${begun?.outcome}`);

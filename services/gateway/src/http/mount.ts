@@ -47,6 +47,7 @@ function serve(
     if (operation.scope !== null && operation.scope !== "any" && !scopes.includes(operation.scope)) {
       throw new SluiceError("forbidden");
     }
+    if (operation.isIntake === true) await context.admit(scope.organizationId);
     if (request.headers.expect !== undefined) {
       response.writeContinue();
       request.headers.expect = undefined;

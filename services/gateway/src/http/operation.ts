@@ -56,6 +56,8 @@ export interface OperationOf<Q, B> {
    */
   idempotency?: "replay" | "repeat";
   answers: Record<number, { description: string; schema?: z.ZodType; mediaType?: string }>;
+  /** It adds to what waits: refused, before its body is read, while too much does. */
+  isIntake?: boolean;
   /** Beside those that follow from scope, path, query and body. */
   problems?: ErrorCode[];
   /** Undefined: the handler has answered by itself. */

@@ -27,6 +27,7 @@ export function problemOf(error: SluiceError, requestId?: string): Problem {
     ...(requestId === undefined ? {} : { requestId }),
     ...(error.errors === undefined ? {} : { errors: error.errors }),
     ...(code === "media_type_unsupported" ? { supported } : {}),
+    ...(error.cap === undefined ? {} : { cap: error.cap }),
   };
 }
 

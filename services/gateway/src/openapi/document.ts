@@ -19,6 +19,8 @@ function codesOf(operation: Operation): ErrorCode[] {
   }
   if (operation.idempotency !== undefined) codes.push("idempotency_key_reused", "idempotency_in_progress");
   if (operation.formDigest !== undefined) codes.push("idempotency_form_differs");
+  if (operation.isIntake === true)
+    codes.push("organization_backlog_full", "organization_backlog_old", "backlog_full", "backlog_old");
   return [...new Set([...codes, ...(operation.problems ?? []), "internal_error" as const])];
 }
 

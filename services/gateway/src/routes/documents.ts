@@ -60,6 +60,7 @@ export function documentOperations({ store, producer }: GatewayContext): Operati
       summary: "Read the stored original anew, as the next revision",
       description: "Readers keep the revision they have until the new one is finished.",
       scope: "documents:write",
+      isIntake: true,
       idempotency: "replay",
       answers: { 202: { description: "The new revision", schema: Receipt } },
       problems: ["document_in_progress"],

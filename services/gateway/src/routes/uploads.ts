@@ -29,6 +29,7 @@ export function uploadOperations(context: GatewayContext): Operation[] {
         "One or many parts named `file`. The fields beside them apply to every file of the request, wherever in the form they stand: files are accepted together, when the request has been read to its end. `202` says that what is listed is durable; a file that was not accepted carries its `problem`. The same bytes for the same patient and `externalId` are answered with the document they already are (`duplicateOf`); new bytes under a known `externalId` are its next revision.",
       scope: "documents:write",
       multipart: true,
+      isIntake: true,
       idempotency: "replay",
       answers: { 202: { description: "An answer for each file, in the order of the request", schema: UploadAnswer } },
       problems: [

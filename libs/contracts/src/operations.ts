@@ -1,0 +1,118 @@
+import { z } from "zod";
+import { Document, DocumentEvent } from "./api.js";
+import { cursor, time } from "./fields.js";
+import { QueueName } from "./jobs.js";
+import { Stage } from "./status.js";
+
+/** `open` waits for a decision; `replayed` is on its way again; `resolved` got there; `discarded` was given up. */
+export const DeadLetterState = z.enum(["open", "replayed", "resolved", "discarded"]);
+
+export const DeadLetter = z.object({
+  ingestionId: z.uuid(),
+  documentId: z.uuid(),
+  batchId: z.uuid().nullable(),
+  stage: Stage,
+  code: z.string(),
+  title: z.string(),
+  advice: z.string(),
+  version: z.string().nullable().describe("Of the stage's code; for the embedder its model"),
+  state: DeadLetterState,
+  attempts: z.number(),
+  replays: z.number().describe("In a row that ended in the same stage with the same code"),
+  poison: z.boolean().describe("Three of those: left out of replays that do not name it"),
+  tries: z
+    .array(
+      z.object({
+        at: time,
+        stage: z.string().nullable(),
+        attempt: z.number(),
+        code: z.string().nullable(),
+        worker: z.string().nullable(),
+        durationMs: z.number().nullable(),
+      }),
+    )
+    .describe("Newest first, at most twenty"),
+  firstSeen: time,
+  lastSeen: time,
+  decidedAt: time.nullable(),
+  reason: z.string().nullable(),
+});
+export type DeadLetter = z.infer<typeof DeadLetter>;
+
+export const DeadLetterFilter = z.strictObject({
+  stage: Stage.optional(),
+  code: z.string().max(100).optional(),
+  version: z.string().max(200).optional(),
+  batchId: z.uuid().optional(),
+  state: DeadLetterState.optional().describe("`open` unless given"),
+  poison: z.boolean().optional(),
+  before: z.iso.datetime({ offset: true }).optional().describe("Failed last before this time"),
+  after: z.iso.datetime({ offset: true }).optional().describe("Failed last at or after this time"),
+});
+export type DeadLetterFilter = z.infer<typeof DeadLetterFilter>;
+
+export const DeadLetterQuery = DeadLetterFilter.omit({ batchId: true, poison: true }).extend({
+  batch: z.uuid().optional(),
+  poison: z.stringbool().optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor,
+});
+
+const ids = z.array(z.uuid()).min(1).max(500).describe("`ingestionId` of dead letters");
+const named = z.strictObject({ ids });
+const filtered = z.strictObject({
+  filter: DeadLetterFilter.omit({ state: true }).describe(
+    "Those that wait for a decision; poison only where it says so",
+  ),
+});
+export const ReplayRequest = z.union([named, filtered]);
+export type ReplayRequest = z.infer<typeof ReplayRequest>;
+const reason = z.string().trim().min(1).max(500).describe("Kept with the dead letter");
+export const DiscardRequest = z.union([named.extend({ reason }), filtered.extend({ reason })]);
+export const Decision = z.object({
+  count: z.number().describe("How many were decided on"),
+  left: z.number().describe("Of those named: not open, in a cancelled batch, or held by somebody at the moment"),
+  more: z.boolean().describe("A long one stopped at its time; calling it again goes on"),
+});
+export type Decision = z.infer<typeof Decision>;
+
+/** Why a queue does not go on. */
+export const OpenBreaker = z.object({
+  cause: z.enum(["storage", "parser", "embedding", "failures", "operator"]),
+  code: z.string(),
+  everybody: z.boolean().describe("False: it holds up this organization alone"),
+  since: time,
+  retryAt: time.nullable().describe("When one document may try; null: not before somebody resumes it"),
+});
+export const Queue = z.object({
+  queue: QueueName,
+  documents: z.number().describe("Waiting or worked on"),
+  inFlight: z.number().describe("With a job in Redis"),
+  breakers: z.array(OpenBreaker),
+});
+export type Queue = z.infer<typeof Queue>;
+export const QueueSelection = z.strictObject({ queues: z.array(QueueName).min(1).max(4) });
+
+/** What an ingestion waits for. */
+export const Waits = z.object({
+  reason: z.enum(["final", "working", "batch_paused", "breaker", "queued", "delayed", "backlog"]),
+  since: time.nullish(),
+  until: time.nullish(),
+  code: z.string().nullish(),
+  cause: z.string().nullish(),
+  worker: z.string().nullish(),
+  ahead: z.number().optional().describe("In the backlog before it; 10,000 stands for that many or more"),
+});
+export type Waits = z.infer<typeof Waits>;
+
+export const StoryLine = DocumentEvent.pick({ at: true, kind: true, stage: true, worker: true, code: true }).extend({
+  text: z.string(),
+});
+export type StoryLine = z.infer<typeof StoryLine>;
+export const Why = z.object({
+  document: Document,
+  waits: Waits,
+  now: z.object({ text: z.string(), advice: z.string().nullable() }),
+  story: z.array(StoryLine).describe("Oldest first; the last 200 events"),
+});
+export type Why = z.infer<typeof Why>;
