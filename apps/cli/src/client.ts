@@ -1,5 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Batch, Document, DocumentEvent, Ledger, list, Me, Problem, Receipt, SearchAnswer } from "@sluice/contracts";
+import {
+  Batch,
+  DeadLetter,
+  Document,
+  DocumentEvent,
+  Ledger,
+  list,
+  Me,
+  Problem,
+  Receipt,
+  SearchAnswer,
+  Why,
+} from "@sluice/contracts";
 import { z } from "zod";
 import { CommandError, exitCodes } from "./exit-codes.js";
 import { localStack } from "./home.js";
@@ -41,6 +53,7 @@ const Findings = z.object({
     .optional(),
 });
 const EventPage = list(DocumentEvent);
+const DeadLetterPage = list(DeadLetter);
 const Readiness = z.object({ status: z.string(), dependencies: z.record(z.string(), z.boolean()) });
 
 const outages = new Set([502, 503, 504]);
@@ -147,6 +160,21 @@ export class Client {
     });
   search = (request: object) => this.call("/v1/search", SearchAnswer, { json: request });
   ledger = (check: boolean) => this.call(`/v1/ledger${check ? "?check=1" : ""}`, Findings);
+
+  why = (id: string) => this.call(`/v1/documents/${encodeURIComponent(id)}/why`, Why);
+
+  /** Dead letters, newest first, page by page. */
+  async *deadLetters(query: Record<string, unknown>): AsyncGenerator<DeadLetter> {
+    let cursor: string | null = null;
+    do {
+      const search = new URLSearchParams();
+      for (const [name, value] of Object.entries({ ...query, cursor }))
+        if (value !== undefined && value !== null) search.set(name, String(value));
+      const page: z.infer<typeof DeadLetterPage> = await this.call(`/v1/dead-letters?${search}`, DeadLetterPage);
+      yield* page.items;
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+  }
 
   /** A document's timeline, also of one that is deleted. */
   async *events(id: string): AsyncGenerator<DocumentEvent> {

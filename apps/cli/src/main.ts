@@ -3,6 +3,8 @@ import { createRequire } from "node:module";
 import { Command } from "commander";
 import { z } from "zod";
 import { isNetworkError, ProblemError } from "./client.js";
+import { batchCommand } from "./commands/batch.js";
+import { deadLettersCommand } from "./commands/dead-letters.js";
 import { demoCommand } from "./commands/demo.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { ingestCommand } from "./commands/ingest.js";
@@ -11,9 +13,12 @@ import { ledgerCommand } from "./commands/ledger.js";
 import { memberCommand } from "./commands/member.js";
 import { migrateCommand } from "./commands/migrate.js";
 import { orgCommand } from "./commands/org.js";
+import { queuesCommand } from "./commands/queues.js";
+import { reprocessCommand } from "./commands/reprocess.js";
 import { searchCommand } from "./commands/search.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
+import { whyCommand } from "./commands/why.js";
 import { CommandError, exitCodes } from "./exit-codes.js";
 
 const { version } = z.object({ version: z.string() }).parse(createRequire(import.meta.url)("../package.json"));
@@ -28,7 +33,12 @@ for (const add of [
   upCommand,
   ingestCommand,
   statusCommand,
+  whyCommand,
   searchCommand,
+  batchCommand,
+  deadLettersCommand,
+  reprocessCommand,
+  queuesCommand,
   ledgerCommand,
   migrateCommand,
   orgCommand,

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { type Client, type ConnectOptions, connect, ProblemError } from "../client.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
 import { readJournal } from "../ingest/journal.js";
+import { connected } from "../options.js";
 import { printJson, table } from "../output.js";
 
 /** What became of the ingestion that a receipt names. */
@@ -109,14 +110,8 @@ function describeComparison({ receipts, fates, missing }: Comparison): string {
 }
 
 export function ledgerCommand(program: Command): void {
-  program
-    .command("ledger")
-    .description("The organization's ledger")
-    .command("check")
+  connected(program.command("ledger").description("The organization's ledger").command("check"))
     .option("--journal <file>", "compare with an ingest journal's receipts as well")
-    .option("--json", "JSON for a program")
-    .option("--url <url>", "the gateway")
-    .option("--key <key>", "the API key")
     .description("Count everything now, name what is off, exit 1 if anything is")
     .action(async (options: ConnectOptions & { journal?: string; json?: boolean }) => {
       const client = await connect(options);

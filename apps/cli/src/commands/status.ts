@@ -3,7 +3,9 @@ import type { Command } from "commander";
 import { type Client, type ConnectOptions, connect, ProblemError } from "../client.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
 import { createNamer } from "../names.js";
+import { connected } from "../options.js";
 import { printable, printJson, table } from "../output.js";
+import { batchHeadings, batchRow } from "./batch.js";
 
 /** Children that are listed; of an archive of thousands the rest is counted. */
 const mostChildren = 100;
@@ -59,30 +61,6 @@ function describeDocument(document: Document, name: string, children: Document[]
   return lines.join("\n");
 }
 
-function batchRow(batch: Batch): (string | number)[] {
-  const { vectorized = 0, failed = 0 } = batch.counts;
-  const state = batch.complete
-    ? "complete"
-    : batch.cancelledAt !== null
-      ? "cancelled"
-      : batch.pausedAt !== null
-        ? "paused"
-        : batch.sealedAt === null
-          ? "open"
-          : "running";
-  return [
-    batch.id,
-    printable(batch.name, 40),
-    state,
-    batch.submitted,
-    batch.inFlight,
-    vectorized,
-    failed,
-    batch.duplicates,
-  ];
-}
-const batchHeadings = ["batch", "name", "state", "submitted", "in flight", "vectorized", "failed", "duplicates"];
-
 async function find(client: Client, id: string): Promise<{ document: Document } | { batch: Batch }> {
   try {
     return { document: await client.document(id) };
@@ -98,12 +76,8 @@ async function find(client: Client, id: string): Promise<{ document: Document } 
 }
 
 export function statusCommand(program: Command): void {
-  program
-    .command("status")
+  connected(program.command("status"))
     .argument("[id]", "a document or a batch")
-    .option("--json", "JSON for a program")
-    .option("--url <url>", "the gateway")
-    .option("--key <key>", "the API key")
     .description("What became of a document or a batch; without an id, of everything")
     .action(async (id: string | undefined, options: ConnectOptions & { json?: boolean }) => {
       const client = await connect(options);
