@@ -191,11 +191,14 @@ describe("in the pipeline", () => {
       return items.length > 0 && items.every((each) => each.waitingFor === code) && items;
     });
   /** Lets what waits for somebody else try now. */
-  const hurry = (scope: Scope) =>
-    pipeline.supabase.query(
+  /** Nobody waits in a test: what waits for its time has it now, documents and breakers. */
+  const hurry = async (scope: Scope) => {
+    await pipeline.supabase.query(
       "update sluice.ingestions set dispatch_after = now() where organization_id = $1 and dispatched_at is null and next_queue is not null",
       [scope.organizationId],
     );
+    await pipeline.supabase.exec("update sluice.circuit_breakers set retry_at = now() where retry_at > now()");
+  };
   const vectorized = async (scope: Scope, documents: number) => {
     await until(async () => {
       await hurry(scope);
