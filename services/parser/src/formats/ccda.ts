@@ -1,4 +1,5 @@
 import { SluiceError, type TextRange } from "@sluice/contracts";
+import { isAbsence } from "../reading/absence.js";
 import { decompressed, fromBase64 } from "../reading/attachment.js";
 import { type CdaFact, cdaFacts, codedWords } from "../reading/cda-facts.js";
 import { cdaCode, cdaHeader, cdaPatients, headerLines } from "../reading/cda-header.js";
@@ -149,7 +150,8 @@ class DocumentWriter {
     for (const { name, named, told, ...fact } of cdaFacts(section)) {
       const found = narrative && where(narrative, { name, named, told, value: fact.value });
       const text = found?.text ?? name ?? fact.codes[0]?.display ?? fact.codes[0]?.code;
-      if (text) await this.#out.fact({ ...fact, text, patient: this.#patient, evidence: found?.evidence ?? null });
+      if (text && !isAbsence(fact.kind, text, fact.codes))
+        await this.#out.fact({ ...fact, text, patient: this.#patient, evidence: found?.evidence ?? null });
     }
   }
 

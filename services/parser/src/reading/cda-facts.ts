@@ -90,7 +90,8 @@ export function cdaFacts(section: CdaNode): CdaFact[] {
 }
 
 function stated(node: CdaNode, around: Context): CdaFact[] {
-  if (!statements.has(node.name)) return [];
+  // Whether there is anything to state is not known.
+  if (!statements.has(node.name) || node.attributes.nullFlavor) return [];
   const templates = findAll(node, "templateId").flatMap(({ attributes: { root } }) => root ?? []);
   // A subject of its own: a relative, a fetus.
   if (templates.some((each) => passedOver.has(each)) || find(node, "subject")) return [];

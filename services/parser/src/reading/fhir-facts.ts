@@ -1,5 +1,6 @@
 import type { Moment } from "@sluice/contracts";
 import type { FactInput } from "../formats/format.js";
+import { isAbsence } from "./absence.js";
 import { isVital } from "./codes.js";
 import { isoDate } from "./dates.js";
 import { conceptCodes, conceptText } from "./fhir-concepts.js";
@@ -78,7 +79,7 @@ function firstCode(value: Json | undefined): string | null {
 }
 
 function named(kind: FhirFact["kind"], { text, codes = [] }: Name, rest: Partial<FhirFact>): FhirFact[] {
-  return text ? [{ kind, text, codes, ...rest, at: "" }] : [];
+  return text && !isAbsence(kind, text, codes) ? [{ kind, text, codes, ...rest, at: "" }] : [];
 }
 
 function observations(resource: JsonObject): FhirFact[] {

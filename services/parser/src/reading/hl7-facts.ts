@@ -1,5 +1,6 @@
 import type { Code, Moment } from "@sluice/contracts";
 import type { FactInput } from "../formats/format.js";
+import { isAbsence } from "./absence.js";
 import { isVital, makeCode } from "./codes.js";
 import { hl7Date } from "./dates.js";
 import { components, type Message, type Segment } from "./hl7-message.js";
@@ -107,7 +108,7 @@ function stated(message: Message, segment: Segment, at: number, fields: Fields):
   const codes = codings(message, segment.fields[at]);
   const [coded] = components(message, segment.fields[at]);
   const text = coded?.[1] || (fields.name && first(message, segment, fields.name)) || coded?.[4] || coded?.[0];
-  if (!text) return null;
+  if (!text || isAbsence(fields.kind, text, codes)) return null;
   return {
     kind: fields.kind,
     text,
