@@ -1,6 +1,7 @@
 import { SluiceError } from "@sluice/contracts";
-import { JSONParser } from "@streamparser/json";
+import { TokenParser } from "@streamparser/json";
 import { fileEncoding, readText, readWhole } from "./encoding.js";
+import { ExactTokenizer, parseExact } from "./exact-json.js";
 import { isObject, type Json, type JsonObject, list, str } from "./fhir-readable.js";
 
 /** Larger files are read piece by piece: their values would take several times their size. */
@@ -149,7 +150,8 @@ export class FhirSource {
 
   /** A bundle entry by entry, a list element by element; anything else is put together from its fields. */
   async *#pieces(): AsyncGenerator<Found> {
-    const parser = new JSONParser({ paths: ["$.*", "$.entry.*"], keepStack: false, stringBufferSize: 65_536 });
+    const tokens = new ExactTokenizer({ stringBufferSize: 65_536 });
+    const parser = new TokenParser({ paths: ["$.*", "$.entry.*"], keepStack: false });
     const entries: [key: number, value: Json][] = [];
     const elements: [key: number, value: Json][] = [];
     const fields: JsonObject = {};
@@ -160,14 +162,16 @@ export class FhirSource {
       else if (key !== "entry") fields[String(key)] = value as Json;
       if (Array.isArray(parent) && stack.length === 1) isList = true;
     };
+    tokens.onToken = (token) => parser.write(token);
     parser.onEnd = () => {
       ended = true;
+      if (!tokens.isEnded) tokens.end();
     };
-    parser.onError = () => {
+    tokens.onError = parser.onError = () => {
       throw new SluiceError("document_corrupt");
     };
     for await (const piece of readText(this.#path, this.#encoding)) {
-      if (!ended) parser.write(piece);
+      if (!ended) tokens.write(piece);
       else if (piece.trim()) throw new SluiceError("document_corrupt");
       for (const [key, value] of entries.splice(0)) yield* this.#entry(value, `entry[${key}]`, 0);
       for (const [key, value] of elements.splice(0)) yield* this.#root(value, `[${key}]`);
@@ -182,7 +186,7 @@ export class FhirSource {
 /** Undefined where it is no JSON. */
 function parse(text: string): Json | undefined {
   try {
-    return JSON.parse(text) as Json;
+    return parseExact(text);
   } catch {
     return undefined;
   }

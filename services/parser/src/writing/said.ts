@@ -82,6 +82,7 @@ export function plain(text: string): string {
 
 /** Whether words stand in a line by themselves: `5` is not said by `5.2` or `15`. */
 export function says(line: string, words: string): boolean {
+  if (!words) return false;
   for (let at = line.indexOf(words); at !== -1; at = line.indexOf(words, at + 1)) {
     const end = at + words.length;
     const goesOn = isWord(line, end) || (/[.,]/.test(line[end] ?? "") && /\d/.test(line[end + 1] ?? ""));
