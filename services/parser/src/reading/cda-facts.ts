@@ -52,6 +52,9 @@ const templateKinds: Record<string, FactKind> = {
   "2.16.840.1.113883.10.20.1.24": "medication",
   "2.16.840.1.113883.10.20.22.4.52": "immunization",
   "2.16.840.1.113883.10.20.22.4.120": "immunization",
+  "2.16.840.1.113883.10.20.22.4.17": "medication",
+  "2.16.840.1.113883.10.20.22.4.18": "medication",
+  "2.16.840.1.113883.10.20.1.34": "medication",
   "2.16.840.1.113883.10.20.22.4.12": "procedure",
   "2.16.840.1.113883.10.20.22.4.13": "procedure",
   "2.16.840.1.113883.10.20.22.4.14": "procedure",
@@ -78,15 +81,21 @@ interface Context {
   time: Moment | null;
 }
 
-/** The facts of a section, without those of the sections within it. */
-export function cdaFacts(section: CdaNode): CdaFact[] {
+/** An entry of a section with what it states. */
+export interface CdaEntry {
+  entry: CdaNode;
+  facts: CdaFact[];
+}
+
+/** The entries of a section, without those of the sections within it. */
+export function cdaEntries(section: CdaNode): CdaEntry[] {
   const code = find(section, "code")?.attributes.code ?? "";
-  if (familySections.has(code)) return [];
-  // A section about a relative, or a mother's about her child.
-  if (find(section, "subject")) return [];
+  const entries = findAll(section, "entry");
+  // Family history, a section about a relative, or a mother's about her child.
+  if (familySections.has(code) || find(section, "subject")) return entries.map((entry) => ({ entry, facts: [] }));
   const isPlan = planSections.has(code);
   const context: Context = { kind: sectionKinds[code] ?? null, isPlan, isNegated: false, status: null, time: null };
-  return findAll(section, "entry").flatMap((entry) => entry.children.flatMap((child) => stated(child, context)));
+  return entries.map((entry) => ({ entry, facts: entry.children.flatMap((child) => stated(child, context)) }));
 }
 
 function stated(node: CdaNode, around: Context): CdaFact[] {
@@ -99,7 +108,7 @@ function stated(node: CdaNode, around: Context): CdaFact[] {
   const context: Context = {
     kind: around.kind,
     isPlan: around.isPlan,
-    isNegated: around.isNegated || /^\s*(true|1)\s*$/i.test(node.attributes.negationInd ?? ""),
+    isNegated: around.isNegated || isNegated(node),
     status: own ?? around.status,
     time: cdaTime(find(node, "effectiveTime")) ?? around.time,
   };
@@ -110,6 +119,10 @@ function stated(node: CdaNode, around: Context): CdaFact[] {
   }
   const within = node.children.filter(({ name }) => name === "entryRelationship" || name === "component");
   return within.flatMap((each) => each.children.flatMap((child) => stated(child, context)));
+}
+
+function isNegated({ attributes }: CdaNode): boolean {
+  return /^\s*(true|1)\s*$/i.test(attributes.negationInd ?? "");
 }
 
 function kindOf(node: CdaNode, templates: string[], { kind }: Context): FactKind | null {
@@ -124,6 +137,9 @@ function kindOf(node: CdaNode, templates: string[], { kind }: Context): FactKind
       return kind === "medication" || kind === "immunization" ? null : kind;
     case "act":
       return kind === "procedure" ? kind : null;
+    case "supply":
+      // Other supplies are equipment.
+      return kind === "medication" && find(node, "product", "manufacturedProduct") ? kind : null;
     default:
       return null;
   }
@@ -299,16 +315,33 @@ function statusOf(node: CdaNode, kind: FactKind, { status }: Context): string | 
   return told || (isOver ? "resolved" : word(concern ?? status));
 }
 
-/** Codes, displays and values of an entry that has no narrative, in words. */
+/**
+ * Codes, displays and values of an entry in words, each once. What turns a statement into its opposite, or into an intention, stands
+ * before its words.
+ */
 export function codedWords(entry: CdaNode): string {
   const found: string[] = [];
-  const walk = (node: CdaNode): void => {
+  const seen = new Set<string>();
+  const walk = (node: CdaNode, around: string): void => {
     const { displayName, value, unit, representation } = node.attributes;
-    if (displayName) found.push(displayName);
-    else if (value && unit) found.push(`${value} ${unit}`);
-    if (representation !== "B64") found.push(plain(node));
-    node.children.forEach(walk);
+    const mark = statements.has(node.name) ? turned(node, around) : around;
+    const told = displayName || (value && unit ? `${value} ${unit}` : "");
+    for (const each of [told, representation === "B64" ? "" : plain(node)]) {
+      const words = each && mark ? `${mark} ${each}` : each;
+      if (words && !seen.has(words)) found.push(words);
+      seen.add(words);
+    }
+    for (const child of node.children) walk(child, mark);
   };
-  walk(entry);
-  return [...new Set(found.filter(Boolean))].join(", ");
+  walk(entry, "");
+  return found.join(", ");
+}
+
+function turned(node: CdaNode, around: string): string {
+  if (isNegated(node)) return "[negated]";
+  if (node.attributes.nullFlavor) return "[no information]";
+  if (find(node, "statusCode")?.attributes.code === "nullified") return "[entered in error]";
+  const mood = node.attributes.moodCode ?? "EVN";
+  if (mood === "GOL") return "[goal]";
+  return mood !== "EVN" && node.name !== "substanceAdministration" ? "[planned]" : around;
 }
