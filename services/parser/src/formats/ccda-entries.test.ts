@@ -48,7 +48,7 @@ describe("what entries of C-CDA say beside the narrative", () => {
     expect((await read("29762-2", "", smoking)).text).toContain("[negated] Smoker");
     const goal =
       '<observation moodCode="GOL"><code displayName="Body weight"/><value value="70" unit="kg"/></observation>';
-    expect((await read("18776-5", "See chart.", goal)).text).toContain("[goal] Body weight, [goal] 70 kg");
+    expect((await read("18776-5", "See chart.", goal)).text).toContain("[goal] Body weight, 70 kg");
   });
 
   test("is not said again of what the narrative tells in its author's words", async () => {

@@ -1,7 +1,7 @@
 import type { Fact, TextRange } from "@sluice/contracts";
 import { plain as asSaid, says } from "../writing/said.js";
 import { isAbsence } from "./absence.js";
-import { type CdaFact, cdaEntries, codedWords } from "./cda-facts.js";
+import { type CdaFact, cdaEntries, codedGroups, codedWords } from "./cda-facts.js";
 import type { Narrative } from "./cda-narrative.js";
 import type { CdaNode } from "./cda-tree.js";
 
@@ -28,8 +28,8 @@ export function toldEntries(section: CdaNode, narrative: Narrative | null): { fa
       if (!isAbsence(fact.kind, text, fact.codes))
         facts.push({ ...fact, text, evidence: found?.evidence ?? null, line });
     }
-    const words = isTold || !narrative || isReferred(entry, narrative) ? "" : codedWords(entry);
-    if (narrative && words && !words.split(", ").some((each) => narrative.said.find(each, null))) say(words);
+    const words = isTold || !narrative || isTouchedOn(entry, narrative) ? "" : codedWords(entry);
+    if (words) say(words);
   }
   return { facts, unsaid: [...lines.keys()] };
 }
@@ -45,6 +45,12 @@ function factLine({ text, value, unit, range, flag, status, effective }: Omit<To
   const named = measured ? `${text}: ${measured}` : [text, flag].filter(Boolean).join(", ");
   const said = [named, status && opposites[status]].filter(Boolean).join(" ");
   return effective ? `${said}, ${effective.value}` : said;
+}
+
+/** Whether the narrative says anything of what an entry says. */
+function isTouchedOn(entry: CdaNode, narrative: Narrative): boolean {
+  if (isReferred(entry, narrative)) return true;
+  return codedGroups(entry).some(({ words }) => [...words].some((each) => narrative.said.find(each, null)));
 }
 
 /** Whether something in an entry leads to words of the narrative. */

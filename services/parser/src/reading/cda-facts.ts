@@ -315,26 +315,32 @@ function statusOf(node: CdaNode, kind: FactKind, { status }: Context): string | 
   return told || (isOver ? "resolved" : word(concern ?? status));
 }
 
-/**
- * Codes, displays and values of an entry in words, each once. What turns a statement into its opposite, or into an intention, stands
- * before its words.
- */
-export function codedWords(entry: CdaNode): string {
-  const found: string[] = [];
+/** Codes, displays and values of an entry, each once; `mark` is what turns them into their opposite, or into an intention. */
+export function codedGroups(entry: CdaNode): { mark: string; words: ReadonlySet<string> }[] {
+  const groups: { mark: string; words: Set<string> }[] = [];
   const seen = new Set<string>();
+  const say = (words: string, mark: string) => {
+    if (!words || seen.has(mark + words)) return;
+    seen.add(mark + words);
+    const last = groups.at(-1);
+    if (last?.mark === mark) last.words.add(words);
+    else groups.push({ mark, words: new Set([words]) });
+  };
   const walk = (node: CdaNode, around: string): void => {
     const { displayName, value, unit, representation } = node.attributes;
     const mark = statements.has(node.name) ? turned(node, around) : around;
-    const told = displayName || (value && unit ? `${value} ${unit}` : "");
-    for (const each of [told, representation === "B64" ? "" : plain(node)]) {
-      const words = each && mark ? `${mark} ${each}` : each;
-      if (words && !seen.has(words)) found.push(words);
-      seen.add(words);
-    }
+    say(displayName || (value && unit ? `${value} ${unit}` : ""), mark);
+    if (representation !== "B64") say(plain(node), mark);
     for (const child of node.children) walk(child, mark);
   };
   walk(entry, "");
-  return found.join(", ");
+  return groups;
+}
+
+/** The same as one line. */
+export function codedWords(entry: CdaNode): string {
+  const groups = codedGroups(entry).map(({ mark, words }) => [mark, [...words].join(", ")].filter(Boolean).join(" "));
+  return groups.join("; ");
 }
 
 function turned(node: CdaNode, around: string): string {
