@@ -51,6 +51,25 @@ describe("what entries of C-CDA say beside the narrative", () => {
     expect((await read("18776-5", "See chart.", goal)).text).toContain("[goal] Body weight, 70 kg");
   });
 
+  test("was a mistake with all that is in it, whatever its parts say", async () => {
+    const organizer = `<organizer moodCode="EVN"><statusCode code="nullified"/><component>${result("Sodium", "141")}</component></organizer>`;
+    const { facts, text } = await read("30954-2", "See chart.", organizer);
+    expect(facts).toMatchObject([{ text: "Sodium", status: "entered_in_error" }]);
+    expect(text).toContain("Sodium: 141 g/dL [entered in error]");
+    const denied =
+      '<observation moodCode="EVN" negationInd="true"><statusCode code="nullified"/><value displayName="Gout"/></observation>';
+    expect((await read("11450-4", "See chart.", denied)).facts).toMatchObject([{ status: "entered_in_error" }]);
+  });
+
+  test("names whom a section is about, if that is somebody else", async () => {
+    const { text } = await parseBytes(
+      document(
+        '<structuredBody><component><section><title>Birth</title><text>Well.</text><subject><relatedSubject><code displayName="Child"/></relatedSubject></subject></section></component></structuredBody>',
+      ),
+    );
+    expect(text).toBe("Visit\n\nBirth\nSubject: Child\nWell.");
+  });
+
   test("is not said again of what the narrative tells in its author's words", async () => {
     const smoking =
       '<observation moodCode="EVN"><text><reference value="#s"/></text><value displayName="Ex-smoker"/></observation>';

@@ -132,6 +132,9 @@ class DocumentWriter {
       await this.#begin();
       await this.#out.begin({ level, title, code: cdaCode(find(section, "code")) });
       if (title) await this.#out.text(title);
+      // Whom a section is about, if it is somebody else than the document.
+      const subject = find(section, "subject");
+      if (subject) await this.#out.text(`Subject: ${codedWords(subject) || "not the patient"}`);
       if (hasText) await narrative.write(this.#out);
       // Not for people's eyes by the standard, but all there is.
       else if (coded.length > 0) {

@@ -48,6 +48,30 @@ describe("what FHIR means", () => {
     expect((await parse({ ...request, intent, status })).facts).toMatchObject([{ status: stands }]);
   });
 
+  test.each([
+    ["MedicationStatement", { medicationCodeableConcept: { text: "It" }, status: "completed", taken: "n" }, "negated"],
+    [
+      "MedicationStatement",
+      {
+        medication: { concept: { text: "It" } },
+        status: "recorded",
+        adherence: { code: { coding: [{ code: "not-taking" }] } },
+      },
+      "negated",
+    ],
+    [
+      "MedicationAdministration",
+      { medicationReference: { display: "It" }, status: "completed", notGiven: true },
+      "negated",
+    ],
+    ["MedicationDispense", { medicationReference: { display: "It" }, status: "declined" }, "negated"],
+    ["Procedure", { code: { text: "It" }, status: "suspended", notDone: true }, "negated"],
+    ["Procedure", { code: { text: "It" }, status: "preparation" }, "planned"],
+    ["AllergyIntolerance", { substance: { text: "It" }, status: "refuted" }, "negated"],
+  ])("a %s of %j is %s, whichever release it is of", async (resourceType, fields, status) => {
+    expect((await parse({ resourceType, ...fields })).facts).toMatchObject([{ text: "It", status }]);
+  });
+
   test("a section says why it is empty, and its title stands above what is within it", async () => {
     const section = [
       { title: "Allergies", emptyReason: { coding: [{ code: "nilknown", display: "Nil Known" }] } },

@@ -342,6 +342,26 @@ describe("HL7 v2", () => {
     expect(text).toBe("ZVT: 1 | 37.2 | 98\nZID: 4471\nOrt: Köln");
   });
 
+  test("what is erroneous, over or on hold is not stated as it is", async () => {
+    const { facts } = await parseBytes(
+      message(
+        "IAM|1|DA|1^Penicillin^L|SV||A|||||||||||E",
+        "IAM|2|DA|2^Latex^L|SV||A|||||||||||I",
+        "PRB|AD|20250101|3^Gout^L||||||20250102",
+        "PRB|AD|20250101|4^Asthma^L|||||||||||A^Active",
+        "ORC|RE|1|||HD",
+        "RXE||5^Metformin^L|500||mg",
+      ),
+    );
+    expect(facts.map(({ text, status }) => [text, status])).toEqual([
+      ["Penicillin", "entered_in_error"],
+      ["Latex", "inactive"],
+      ["Gout", "resolved"],
+      ["Asthma", "Active"],
+      ["Metformin", "on-hold"],
+    ]);
+  });
+
   test("several documents in one observation are a child each", async () => {
     const [one, two] = ["%PDF-1.4 one", "%PDF-1.4 two"].map((each) => Buffer.from(each));
     const value = [one, two].map((each) => `^application^pdf^Base64^${each?.toString("base64")}`).join("~");

@@ -109,7 +109,8 @@ function stated(node: CdaNode, around: Context): CdaFact[] {
     kind: around.kind,
     isPlan: around.isPlan,
     isNegated: around.isNegated || isNegated(node),
-    status: own ?? around.status,
+    // What is around it was a mistake with all that is in it.
+    status: around.status === "nullified" ? around.status : (own ?? around.status),
     time: cdaTime(find(node, "effectiveTime")) ?? around.time,
   };
   const kind = kindOf(node, templates, context);
@@ -156,7 +157,8 @@ function factOf(node: CdaNode, kind: FactKind, context: Context): CdaFact | null
   const flags = findAll(node, "interpretationCode").flatMap(
     ({ attributes }) => attributes.code ?? attributes.displayName ?? [],
   );
-  const status = isPlanned ? "planned" : statusOf(node, kind, context);
+  const stands = statusOf(node, kind, context);
+  const status = isPlanned && stands !== "entered_in_error" ? "planned" : stands;
   return {
     kind,
     name: name || null,
@@ -165,7 +167,7 @@ function factOf(node: CdaNode, kind: FactKind, context: Context): CdaFact | null
     unit: value?.unit ?? null,
     range: observed ? rangeOf(node) : null,
     flag: observed ? flags.join(" ") || null : severityOf(node),
-    status: context.isNegated ? "negated" : status,
+    status: context.isNegated && status !== "entered_in_error" ? "negated" : status,
     effective: context.time,
     named: reference(find(concept, "originalText", "reference")),
     told: reference(find(node, "text", "reference")),
@@ -304,7 +306,7 @@ function severityOf(node: CdaNode): string | null {
 
 function statusOf(node: CdaNode, kind: FactKind, { status }: Context): string | null {
   const word = (own: string | null | undefined) => (own === "nullified" ? "entered_in_error" : (own ?? null));
-  if (kind !== "problem" && kind !== "allergy") return word(status);
+  if (status === "nullified" || (kind !== "problem" && kind !== "allergy")) return word(status);
   const told = nameOf(find(remark(node, "33999-4"), "value")).toLowerCase();
   const high = find(node, "effectiveTime", "high")?.attributes;
   const isOver = Boolean(high?.value) || high?.nullFlavor === "UNK";
@@ -344,9 +346,10 @@ export function codedWords(entry: CdaNode): string {
 }
 
 function turned(node: CdaNode, around: string): string {
+  const isMistake = find(node, "statusCode")?.attributes.code === "nullified" || around === "[entered in error]";
+  if (isMistake) return "[entered in error]";
   if (isNegated(node)) return "[negated]";
   if (node.attributes.nullFlavor) return "[no information]";
-  if (find(node, "statusCode")?.attributes.code === "nullified") return "[entered in error]";
   const mood = node.attributes.moodCode ?? "EVN";
   if (mood === "GOL") return "[goal]";
   return mood !== "EVN" && node.name !== "substanceAdministration" ? "[planned]" : around;

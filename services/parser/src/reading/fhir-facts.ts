@@ -36,7 +36,7 @@ export function fhirFacts(resource: JsonObject, medication: Medication): FhirFac
       });
     case "Procedure":
       return named("procedure", concept(resource, "code"), {
-        status: status(resource, resource.notPerformed),
+        status: status(resource, resource.notPerformed ?? resource.notDone),
         effective: when(resource, "performed", "occurrence"),
       });
     case "Immunization":
@@ -53,10 +53,7 @@ export function fhirFacts(resource: JsonObject, medication: Medication): FhirFac
     case "MedicationDispense":
       return named("medication", medicine(resource, medication), {
         ...dose(resource),
-        status: intended(
-          resource,
-          status(resource, resource.doNotPerform ?? resource.wasNotTaken ?? resource.wasNotGiven),
-        ),
+        status: intended(resource, status(resource, isNotTaken(resource))),
         effective: when(
           resource,
           "effective",
@@ -168,7 +165,26 @@ function quantityOf(value: Json | undefined): Pick<FhirFact, "value" | "unit"> |
 function status(resource: JsonObject, isNegated?: Json): string | null {
   const own = str(resource.status) ?? null;
   if (own === "entered-in-error") return "entered_in_error";
-  return isNegated === true || own === "not-done" || own === "not-taken" ? "negated" : own;
+  if (isNegated === true || ["not-done", "not-taken", "declined"].includes(own ?? "")) return "negated";
+  return own === "preparation" ? "planned" : own;
+}
+
+/** That a drug is not to be had, or was not, in the words of each release. */
+function isNotTaken({
+  doNotPerform,
+  wasNotTaken,
+  wasNotGiven,
+  notGiven,
+  notDone,
+  taken,
+  adherence,
+}: JsonObject): boolean {
+  const keeps = isObject(adherence) ? firstCode(adherence.code) : null;
+  return (
+    [doNotPerform, wasNotTaken, wasNotGiven, notGiven, notDone].includes(true) ||
+    taken === "n" ||
+    keeps === "not-taking"
+  );
 }
 
 /** What is suggested or planned is not in use, however far the suggestion is; what was stopped or denied stays so. */
@@ -183,7 +199,7 @@ function verified(resource: JsonObject): string | null {
   const word = (value: Json | undefined) => str(value) ?? firstCode(value) ?? conceptText(value);
   const verification = word(resource.verificationStatus);
   if (verification === "entered-in-error" || resource.status === "entered-in-error") return "entered_in_error";
-  if (verification === "refuted") return "negated";
+  if (verification === "refuted" || resource.status === "refuted") return "negated";
   if (verification && verification !== "confirmed") return verification;
   return word(resource.clinicalStatus) ?? str(resource.status) ?? verification ?? null;
 }
