@@ -23,7 +23,7 @@ export const ccda: Format = {
     return root === "section" && probe.text().includes("<templateId") ? 15 : null;
   },
   keeps:
-    "The header (patients, encounter, type, dates, numbers, version, what it replaces; its people and places as text), each section's narrative with its code and title, tables with their cells; what entries state as facts with the narrative they refer to; coded entries as text where there is no narrative; an unstructured body and embedded media as children.",
+    "The header (patients, encounter, type, dates, numbers, version, what it replaces; its people and places as text), each section's narrative with its code and title, tables with their cells; what entries state as facts with the narrative they refer to; of what entries say the rest as text; an unstructured body and embedded media as children.",
   codes: ["limit_nesting"],
   limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/cda+xml"],

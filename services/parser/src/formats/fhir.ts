@@ -31,20 +31,24 @@ export const fhir: Format = {
     "text/plain",
   ],
   async parse(source, out, limits) {
-    const file = await FhirSource.open(source.path, source.size, limits.maxDepth);
-    const known = await survey(file, out);
-    if (known.count === 0)
-      throw new SluiceError(known.frame.unreadable > 0 ? "document_corrupt" : "document_type_unsupported");
-    writeHeader(out, known.header);
-    if (known.isAboutMany) out.aboutMany();
-    if (known.frame.unreadable > 0) out.warn("lines_unreadable");
-    const attachments = new Attachments(out, limits, known.isHere);
-    for await (const found of file.resources()) {
-      await section(found, known, out, limits);
-      await attachments.write(found.resource, found.path);
-    }
+    await parseFhir(await FhirSource.open(source.path, source.size, limits.maxDepth), out, limits);
   },
 };
+
+/** Reads resources, in whichever form the file has them. */
+export async function parseFhir(file: FhirSource, out: Output, limits: Limits): Promise<void> {
+  const known = await survey(file, out);
+  if (known.count === 0)
+    throw new SluiceError(known.frame.unreadable > 0 ? "document_corrupt" : "document_type_unsupported");
+  writeHeader(out, known.header);
+  if (known.isAboutMany) out.aboutMany();
+  if (known.frame.unreadable > 0) out.warn("lines_unreadable");
+  const attachments = new Attachments(out, limits, known.isHere);
+  for await (const found of file.resources()) {
+    await section(found, known, out, limits);
+    await attachments.write(found.resource, found.path);
+  }
+}
 
 async function section(found: Found, known: Survey, out: Output, limits: Limits): Promise<void> {
   const { resource, path } = found;
