@@ -51,6 +51,18 @@ describe("what entries of C-CDA say beside the narrative", () => {
     expect((await read("18776-5", "See chart.", goal)).text).toContain("[goal] Body weight, 70 kg");
   });
 
+  test("is said of an entry of any kind, unless the narrative says what it comes down to", async () => {
+    const function_ = (value: string) =>
+      `<observation moodCode="EVN"><code displayName="Cognitive function"/><value displayName="${value}"/><performer><addr>US</addr></performer></observation>`;
+    const { text } = await read(
+      "47420-5",
+      "Cognitive function: intact. Lives in US",
+      function_("Intact"),
+      function_("Aggressive"),
+    );
+    expect(text).toBe("Visit\n\nCognitive function: intact. Lives in US\nCognitive function, Aggressive, US");
+  });
+
   test("was a mistake with all that is in it, whatever its parts say", async () => {
     const organizer = `<organizer moodCode="EVN"><statusCode code="nullified"/><component>${result("Sodium", "141")}</component></organizer>`;
     const { facts, text } = await read("30954-2", "See chart.", organizer);

@@ -1,7 +1,7 @@
 import type { Fact, TextRange } from "@sluice/contracts";
 import { plain as asSaid, says } from "../writing/said.js";
 import { isAbsence } from "./absence.js";
-import { type CdaFact, cdaEntries, codedGroups, codedWords } from "./cda-facts.js";
+import { type CdaFact, cdaEntries, codedWords, principalWords } from "./cda-facts.js";
 import type { Narrative } from "./cda-narrative.js";
 import type { CdaNode } from "./cda-tree.js";
 
@@ -18,17 +18,17 @@ export function toldEntries(section: CdaNode, narrative: Narrative | null): { fa
   const lines = new Map<string, number>();
   const say = (line: string) => lines.get(line) ?? lines.set(line, lines.size).size - 1;
   for (const { entry, facts: stated } of cdaEntries(section)) {
-    let isTold = false;
+    let isFiled = false;
     for (const { name, named, told, ...fact } of stated) {
       const found = narrative && where(narrative, { name, named, told, value: fact.value });
       const text = found?.text ?? name ?? fact.codes[0]?.display ?? fact.codes[0]?.code;
       if (!text) continue;
-      isTold = true;
+      isFiled = true;
       const line = narrative && !found?.isWhole ? say(factLine({ ...fact, text })) : null;
       if (!isAbsence(fact.kind, text, fact.codes))
         facts.push({ ...fact, text, evidence: found?.evidence ?? null, line });
     }
-    const words = isTold || !narrative || isTouchedOn(entry, narrative) ? "" : codedWords(entry);
+    const words = isFiled || !narrative || isTold(entry, narrative) ? "" : codedWords(entry);
     if (words) say(words);
   }
   return { facts, unsaid: [...lines.keys()] };
@@ -47,10 +47,11 @@ function factLine({ text, value, unit, range, flag, status, effective }: Omit<To
   return effective ? `${said}, ${effective.value}` : said;
 }
 
-/** Whether the narrative says anything of what an entry says. */
-function isTouchedOn(entry: CdaNode, narrative: Narrative): boolean {
+/** Whether the narrative says what an entry comes down to, or its author leads to it. */
+function isTold(entry: CdaNode, narrative: Narrative): boolean {
   if (isReferred(entry, narrative)) return true;
-  return codedGroups(entry).some(({ words }) => [...words].some((each) => narrative.said.find(each, null)));
+  const principal = principalWords(entry);
+  return principal.length > 0 && principal.every((each) => narrative.said.find(each, null));
 }
 
 /** Whether something in an entry leads to words of the narrative. */

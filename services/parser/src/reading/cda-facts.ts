@@ -317,8 +317,31 @@ function statusOf(node: CdaNode, kind: FactKind, { status }: Context): string | 
   return told || (isOver ? "resolved" : word(concern ?? status));
 }
 
-/** Codes, displays and values of an entry, each once; `mark` is what turns them into their opposite, or into an intention. */
-export function codedGroups(entry: CdaNode): { mark: string; words: ReadonlySet<string> }[] {
+/** What each statement of an entry comes down to: its value, or else what it is of. Remarks on statements are none of their own. */
+export function principalWords(entry: CdaNode): string[] {
+  const found: string[] = [];
+  const walk = (node: CdaNode): void => {
+    if (statements.has(node.name)) {
+      if (findAll(node, "templateId").some(({ attributes }) => passedOver.has(attributes.root ?? ""))) return;
+      const { value, unit } = observedValue(findAll(node, "value")) ?? { value: "", unit: null };
+      const words = value ? withUnit({ value, unit }) : node.name === "organizer" ? "" : nameOfStatement(node);
+      if (words) found.push(words);
+    }
+    for (const child of node.children) walk(child);
+  };
+  walk(entry);
+  return found;
+}
+
+function nameOfStatement(node: CdaNode): string {
+  return subjectOf(node, /^(substanceAdministration|supply)$/.test(node.name) ? "medication" : "procedure").name;
+}
+
+/**
+ * Codes, displays and values of an entry in words, each once. What turns statements into their opposite, or into an intention, stands
+ * before their words, which end at a semicolon.
+ */
+export function codedWords(entry: CdaNode): string {
   const groups: { mark: string; words: Set<string> }[] = [];
   const seen = new Set<string>();
   const say = (words: string, mark: string) => {
@@ -336,13 +359,7 @@ export function codedGroups(entry: CdaNode): { mark: string; words: ReadonlySet<
     for (const child of node.children) walk(child, mark);
   };
   walk(entry, "");
-  return groups;
-}
-
-/** The same as one line. */
-export function codedWords(entry: CdaNode): string {
-  const groups = codedGroups(entry).map(({ mark, words }) => [mark, [...words].join(", ")].filter(Boolean).join(" "));
-  return groups.join("; ");
+  return groups.map(({ mark, words }) => [mark, [...words].join(", ")].filter(Boolean).join(" ")).join("; ");
 }
 
 function turned(node: CdaNode, around: string): string {
