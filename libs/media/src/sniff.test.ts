@@ -32,6 +32,7 @@ const cases: [what: string, head: Uint8Array, mediaType: string | undefined][] =
   ["HTML", utf8("<!DOCTYPE html><html><p>x"), "text/html"],
   ["HTML without a doctype", utf8("\n <html><body>x"), "text/html"],
   ["XHTML", utf8('<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">'), "text/html"],
+  ["FHIR in XML", utf8('<Patient xmlns="http://hl7.org/fhir"><id value="1"/></Patient>'), "application/fhir+xml"],
   ["FHIR", utf8('{\n "resourceType" : "Patient"'), "application/fhir+json"],
   ["other JSON", utf8('{"a": 1}'), "application/json"],
   ["HL7 v2", utf8("MSH|^~\\&|LAB|"), "application/hl7-v2"],

@@ -56,8 +56,9 @@ function zipKind(latin1: string): string {
 
 function markupKind(text: string): string | undefined {
   if (/^\s*<\?xml/i.test(text) || /^\s*(<!--[\s\S]*?-->\s*)*<[\w.-]+(:[\w.-]+)?[^>]*\sxmlns[:=]/i.test(text)) {
-    const root = xmlRoot(text)?.name;
+    const { name: root, namespace } = xmlRoot(text) ?? {};
     if (root === "ClinicalDocument") return "application/cda+xml";
+    if (namespace === "http://hl7.org/fhir") return "application/fhir+xml";
     return root?.toLowerCase() === "html" ? "text/html" : "application/xml";
   }
   if (/^\s*(<!--[\s\S]*?-->\s*)*<!doctype\s+html/i.test(text)) return "text/html";

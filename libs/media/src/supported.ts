@@ -72,6 +72,7 @@ export const supportedTypes: readonly SupportedType[] = [
   { mediaType: "application/xml", family: "xml", label: "XML", extensions: ["xml"] },
   { mediaType: "application/hl7-v2", family: "text", label: "HL7 v2", extensions: ["hl7", "er7"] },
   { mediaType: "application/fhir+json", family: "json", label: "FHIR (JSON)", extensions: ["json", "fhir"] },
+  { mediaType: "application/fhir+xml", family: "xml", label: "FHIR (XML)", extensions: ["xml"] },
   { mediaType: "image/png", family: "image", label: "PNG image", extensions: ["png"] },
   { mediaType: "image/jpeg", family: "image", label: "JPEG image", extensions: ["jpg", "jpeg"] },
   { mediaType: "image/tiff", family: "tiff", label: "TIFF image", extensions: ["tif", "tiff"] },

@@ -162,7 +162,7 @@ describe("C-CDA", () => {
     ).toEqual([
       ["allergy", "Penicillin", "active", "High", "Penicillin"],
       ["allergy", "Peanut & other nuts", "active", "High", "Peanut & other nuts"],
-      ["allergy", "Aspirin", "active", "High", null],
+      ["allergy", "Aspirin", "active", "High", "Aspirin, High"],
     ]);
   });
 

@@ -1,13 +1,14 @@
-import { SluiceError, type TextRange } from "@sluice/contracts";
+import { SluiceError } from "@sluice/contracts";
+import { sniff } from "@sluice/media";
 import { decompressed, fromBase64 } from "../reading/attachment.js";
-import { type CdaFact, cdaFacts, codedWords } from "../reading/cda-facts.js";
+import { toldEntries } from "../reading/cda-entries.js";
+import { codedWords } from "../reading/cda-facts.js";
 import { cdaCode, cdaHeader, cdaPatients, headerLines } from "../reading/cda-header.js";
 import type { Narrative } from "../reading/cda-narrative.js";
 import { type CdaNode, CdaTreeBuilder, find, findAll, plain, xpath } from "../reading/cda-tree.js";
 import { fileEncoding, readSample } from "../reading/encoding.js";
 import { readXml, xmlEncoding, xmlText } from "../reading/xml.js";
 import { blocksText } from "../writing/blocks.js";
-import { plain as asSaid, says } from "../writing/said.js";
 import { writeHeader } from "../writing/statements.js";
 import type { Format, Limits, Output } from "./format.js";
 
@@ -22,7 +23,7 @@ export const ccda: Format = {
     return root === "section" && probe.text().includes("<templateId") ? 15 : null;
   },
   keeps:
-    "The header (patients, encounter, type, dates, numbers, version, what it replaces; its people and places as text), each section's narrative with its code and title, tables with their cells; what entries state as facts with the narrative they refer to; coded entries as text where there is no narrative; an unstructured body and embedded media as children.",
+    "The header (patients, encounter, type, dates, numbers, version, what it replaces; its people and places as text), each section's narrative with its code and title, tables with their cells; what entries state as facts with the narrative they refer to; of what entries say the rest as text; an unstructured body and embedded media as children.",
   codes: ["limit_nesting"],
   limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/cda+xml"],
@@ -131,6 +132,9 @@ class DocumentWriter {
       await this.#begin();
       await this.#out.begin({ level, title, code: cdaCode(find(section, "code")) });
       if (title) await this.#out.text(title);
+      // Whom a section is about, if it is somebody else than the document.
+      const subject = find(section, "subject");
+      if (subject) await this.#out.text(`Subject: ${codedWords(subject) || "not the patient"}`);
       if (hasText) await narrative.write(this.#out);
       // Not for people's eyes by the standard, but all there is.
       else if (coded.length > 0) {
@@ -146,10 +150,18 @@ class DocumentWriter {
   }
 
   async #facts(section: CdaNode, narrative: Narrative | null): Promise<void> {
-    for (const { name, named, told, ...fact } of cdaFacts(section)) {
-      const found = narrative && where(narrative, { name, named, told, value: fact.value });
-      const text = found?.text ?? name ?? fact.codes[0]?.display ?? fact.codes[0]?.code;
-      if (text) await this.#out.fact({ ...fact, text, patient: this.#patient, evidence: found?.evidence ?? null });
+    const { facts, unsaid } = toldEntries(section, narrative);
+    const placed = unsaid.length > 0 ? await this.#out.text(unsaid.join("\n")) : null;
+    const starts: number[] = [];
+    let length = 0;
+    for (const line of unsaid) {
+      starts.push(length);
+      length += line.length + 1;
+    }
+    for (const { line, ...fact } of facts) {
+      const start = line === null ? undefined : starts[line];
+      const own = start === undefined ? null : placed?.at(start, start + (unsaid[line as number]?.length ?? 0));
+      await this.#out.fact({ ...fact, patient: this.#patient, evidence: own ?? fact.evidence });
     }
   }
 
@@ -174,7 +186,11 @@ class DocumentWriter {
     if (!text) return this.#out.warn("attachment_not_available");
     const { mediaType, representation } = text.attributes;
     const content = text.text.trim();
-    if (representation === "B64" && content) await this.#embedded(text, "nonXMLBody");
+    if (text.narrative && blocksText(text.narrative.blocks).trim()) {
+      await this.#begin();
+      await this.#out.begin();
+      await text.narrative.write(this.#out);
+    } else if (content && (representation === "B64" || isEncoded(content))) await this.#embedded(text, "nonXMLBody");
     else if (content && mediaType && mediaType !== "text/plain") {
       const child = { path: "nonXMLBody", fileName: null, declaredType: mediaType };
       await this.#out.child({ ...child, bytes: Buffer.from(content, "utf8") });
@@ -185,43 +201,17 @@ class DocumentWriter {
   }
 }
 
+/** Whether base64 is in a body that does not say so: it holds a file of a kind that is known by its bytes. */
+function isEncoded(content: string): boolean {
+  const bytes = content.length < 64 ? undefined : fromBase64(content);
+  const judged = bytes && sniff(bytes.subarray(0, 65_536));
+  return judged !== undefined && judged.mediaType !== "text/plain";
+}
+
 /** Whether there is anything to read in a section. */
 function isSaid(section: CdaNode): boolean {
   const narrative = find(section, "text")?.narrative;
   return (
     Boolean(narrative && blocksText(narrative.blocks).trim()) || findAll(section, "component", "section").some(isSaid)
   );
-}
-
-/** A reference to more than this is to a whole table or list, of which the line is looked for. */
-const maxReferred = 600;
-
-/**
- * Where the narrative says what an entry states. A reference is believed only where it leads to the name or the value: senders
- * point at the wrong cell, and an allergy must not take the name of its reaction.
- */
-function where(
-  narrative: Narrative,
-  { name, named, told, value }: Pick<CdaFact, "name" | "named" | "told" | "value">,
-): { text: string; evidence: TextRange } | null {
-  const { said } = narrative;
-  const ranges = [narrative.range(told), narrative.range(named)].flatMap((range) =>
-    range && range.end - range.start <= maxReferred ? [{ range, words: asSaid(said.textAt(range)) }] : [],
-  );
-  const has = (words: string, what: string | null) => what !== null && says(words, asSaid(what));
-  if (!name) {
-    // The code has no words; those of the author are all there are.
-    const own = narrative.range(named) ?? narrative.range(told);
-    const isShort = own !== null && own.end - own.start <= maxReferred / 3;
-    const text = isShort ? said.textAt(own).replace(/\s+/g, " ").trim() : "";
-    return own && text ? { text, evidence: own } : null;
-  }
-  const line = said.find(name, value);
-  const referred =
-    ranges.find(({ words }) => has(words, name) && (value === null || has(words, value))) ??
-    (line && value !== null ? { range: line } : undefined) ??
-    ranges.find(({ words }) => has(words, name)) ??
-    ranges.find(({ words }) => has(words, value));
-  const evidence = referred?.range ?? line;
-  return evidence ? { text: name, evidence } : null;
 }

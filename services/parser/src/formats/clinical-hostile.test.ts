@@ -56,6 +56,19 @@ const bombs: [what: string, source: string, code: string][] = [
   ["FHIR: a value that never ends", `{"resourceType":"Basic","a":"${"x".repeat(100_000)}`, "document_corrupt"],
 ];
 
+test("C-CDA: entries and lines that all share their words", async () => {
+  const many = (each: (index: number) => string) =>
+    Array.from({ length: 20_000 }, (_each, index) => each(index)).join("");
+  const text = many((index) => `<paragraph ID="p${index}">alpha x beta</paragraph>`);
+  const entries = many(
+    (index) =>
+      `<entry><observation><text><reference value="#p${index}"/></text><code displayName="alpha beta"/><value value="${index}"/></observation></entry>`,
+  );
+  const code = '<code code="30954-2" codeSystem="2.16.840.1.113883.6.1"/>';
+  const body = `<structuredBody><component><section>${code}<text>${text}</text>${entries}</section></component></structuredBody>`;
+  expect((await parseBytes(cda(body))).facts).toHaveLength(20_000);
+});
+
 test.each(bombs)("%s", async (_what, source, code) => {
   await expect(parseBytes(source, null, limits)).rejects.toMatchObject({ code });
 });

@@ -1,12 +1,12 @@
 import { SluiceError } from "@sluice/contracts";
 import { Attachments } from "../reading/fhir-attachments.js";
 import { conceptCode, conceptText } from "../reading/fhir-concepts.js";
-import { fhirFacts } from "../reading/fhir-facts.js";
+import { fhirFacts, isModified } from "../reading/fhir-facts.js";
 import { isObject, type JsonObject, objects, readableLines, str } from "../reading/fhir-readable.js";
 import { FhirSource, type Found, join } from "../reading/fhir-source.js";
 import { type Survey, survey } from "../reading/fhir-survey.js";
 import { type Block, below, blocksText, writeBlocks } from "../writing/blocks.js";
-import { Said } from "../writing/said.js";
+import { plain, Said, says } from "../writing/said.js";
 import { writeHeader } from "../writing/statements.js";
 import type { Format, Limits, Output } from "./format.js";
 import { htmlBlocks } from "./html.js";
@@ -31,20 +31,24 @@ export const fhir: Format = {
     "text/plain",
   ],
   async parse(source, out, limits) {
-    const file = await FhirSource.open(source.path, source.size, limits.maxDepth);
-    const known = await survey(file, out);
-    if (known.count === 0)
-      throw new SluiceError(known.frame.unreadable > 0 ? "document_corrupt" : "document_type_unsupported");
-    writeHeader(out, known.header);
-    if (known.isAboutMany) out.aboutMany();
-    if (known.frame.unreadable > 0) out.warn("lines_unreadable");
-    const attachments = new Attachments(out, limits, known.isHere);
-    for await (const found of file.resources()) {
-      await section(found, known, out, limits);
-      await attachments.write(found.resource, found.path);
-    }
+    await parseFhir(await FhirSource.open(source.path, source.size, limits.maxDepth), out, limits);
   },
 };
+
+/** Reads resources, in whichever form the file has them. */
+export async function parseFhir(file: FhirSource, out: Output, limits: Limits): Promise<void> {
+  const known = await survey(file, out);
+  if (known.count === 0)
+    throw new SluiceError(known.frame.unreadable > 0 ? "document_corrupt" : "document_type_unsupported");
+  writeHeader(out, known.header);
+  if (known.isAboutMany) out.aboutMany();
+  if (known.frame.unreadable > 0) out.warn("lines_unreadable");
+  const attachments = new Attachments(out, limits, known.isHere);
+  for await (const found of file.resources()) {
+    await section(found, known, out, limits);
+    await attachments.write(found.resource, found.path);
+  }
+}
 
 async function section(found: Found, known: Survey, out: Output, limits: Limits): Promise<void> {
   const { resource, path } = found;
@@ -56,7 +60,9 @@ async function section(found: Found, known: Survey, out: Output, limits: Limits)
   const blocks = narrative(resource);
   const missing = unsaid(blocksText(blocks), readableLines(own, limits.maxDepth));
   const code = conceptCode(resource.code) ?? conceptCode(resource.type);
-  const facts = fhirFacts(resource, (reference) => known.medications.find(reference, found));
+  const hidesMeaning = isModified(resource, limits.maxDepth);
+  if (hidesMeaning) out.warn("modifier_unknown");
+  const facts = hidesMeaning ? [] : fhirFacts(resource, (reference) => known.medications.find(reference, found));
   const said = new Said();
   if (blocks.length > 0 || missing || facts.length > 0) {
     await out.begin({ title: title ? `${type}: ${title}` : type, code });
@@ -82,20 +88,33 @@ async function compositionSections(parent: JsonObject, level: number, out: Outpu
   for (const part of objects(parent.section)) {
     const title = str(part.title) ?? conceptText(part.code);
     const blocks = narrative(part);
-    if (blocks.length > 0) {
+    const emptyReason = conceptText(part.emptyReason) ?? conceptCode(part.emptyReason)?.code;
+    if (blocks.length > 0 || emptyReason || (title && objects(part.section).length > 0)) {
       await out.begin({ level, title, code: conceptCode(part.code) });
       if (title) await out.text(title);
       await writeBlocks(out, below(blocks));
+      if (emptyReason) await out.text(`Empty reason: ${emptyReason}`);
     }
     await compositionSections(part, level + 1, out, limits);
   }
 }
 
-/** Of the coded content what the narrative does not say. */
+/** So many characters are gone through to find what a narrative says; what is not found by then is said again. */
+const maxSearched = 50_000_000;
+
+/** Of the coded content what the narrative does not say. A mere yes or no may be said of anything. */
 function unsaid(text: string, lines: string[]): string {
-  const plain = (words: string) => words.toLowerCase().replace(/\s+/g, " ");
   const known = plain(text);
-  return lines.filter((line) => !known.includes(plain(line.slice(line.indexOf(": ") + 2)))).join("\n");
+  const words = new Set(known.match(/[\p{L}\p{N}]+/gu));
+  let searched = 0;
+  const isSaid = (phrase: string) => {
+    if (phrase === "") return true;
+    if (/^(true|false)$/.test(phrase)) return false;
+    if (phrase.match(/[\p{L}\p{N}]+/gu)?.some((word) => !words.has(word))) return false;
+    searched += known.length;
+    return searched <= maxSearched && says(known, phrase);
+  };
+  return lines.filter((line) => !isSaid(plain(line.slice(line.indexOf(": ") + 2)))).join("\n");
 }
 
 function narrative(resource: JsonObject): Block[] {

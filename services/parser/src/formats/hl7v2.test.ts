@@ -307,4 +307,73 @@ describe("HL7 v2", () => {
     ]);
     expect(summary.warnings).toEqual([{ code: "attachment_placeholder" }, { code: "attachment_not_available" }]);
   });
+
+  describe("lines that were broken", () => {
+    const obx = "OBX|1|TX|1^Culture||No growth";
+
+    test("go on with the field, and the fields that follow it are fields", async () => {
+      const { text, facts } = await parseBytes(message("OBX|1|NM|1^Potassium||5.1\n|mmol/L|3-5|H|||C"));
+      expect(text).toBe("Potassium: 5.1 mmol/L (3-5) H [corrected]");
+      expect(facts).toMatchObject([{ value: "5.1", unit: "mmol/L", status: "corrected" }]);
+      expect((await parseBytes(message(`${obx}\nafter two days||||||P`))).text).toBe(
+        "Culture:\nNo growth\nafter two days [preliminary]",
+      );
+      const data = Buffer.from("%PDF-1.4 report").toString("base64");
+      const broken = `OBX|1|ED|P^PDF||^application^pdf^Base64^${data.slice(0, 8)}\n${data.slice(8)}||||||F`;
+      expect((await parseBytes(message(broken))).children).toMatchObject([{ bytes: Buffer.from("%PDF-1.4 report") }]);
+      expect((await parseBytes(message("PID|1||77^^^LAB||Lee^Ann||1950|F|||1 Elm St\nFlat 2||555"))).text).toBe(
+        "Patient: 1 | 77 LAB | Lee Ann | 1950 | F | 1 Elm St\nFlat 2 | 555",
+      );
+    });
+
+    test("keep their bars where these are part of a text", async () => {
+      const { text } = await parseBytes(message(`${obx}\nDrug | MIC\nOxacillin | 0.5`, "NTE|1||See\na | b"));
+      expect(text).toBe("Culture:\nNo growth\nDrug | MIC\nOxacillin | 0.5\nNote: See\na | b");
+    });
+
+    test("may be three capital letters, or stand below a segment without fields", async () => {
+      expect((await parseBytes(message(`${obx}\nESR\nCRP raised`))).text).toBe("Culture:\nNo growth\nESR\nCRP raised");
+      expect((await parseBytes(message(obx, "PV2", "fell at home"))).text).toContain("fell at home");
+    });
+  });
+
+  test("segments of digits are kept, those that only count themselves are not", async () => {
+    const { text } = await parseBytes(message("PID|1", "ZVT|1|37.2|98", "ZID|4471", "OBX|1|ST|a^Ort||Köln"));
+    expect(text).toBe("ZVT: 1 | 37.2 | 98\nZID: 4471\nOrt: Köln");
+  });
+
+  test("what is erroneous, over or on hold is not stated as it is", async () => {
+    const { facts } = await parseBytes(
+      message(
+        "IAM|1|DA|1^Penicillin^L|SV||A|||||||||||E",
+        "IAM|2|DA|2^Latex^L|SV||A|||||||||||I",
+        "PRB|AD|20250101|3^Gout^L||||||20250102",
+        "PRB|AD|20250101|4^Asthma^L|||||||||||A^Active",
+        "ORC|RE|1|||HD",
+        "RXE||5^Metformin^L|500||mg",
+      ),
+    );
+    expect(facts.map(({ text, status }) => [text, status])).toEqual([
+      ["Penicillin", "entered_in_error"],
+      ["Latex", "inactive"],
+      ["Gout", "resolved"],
+      ["Asthma", "Active"],
+      ["Metformin", "on-hold"],
+    ]);
+  });
+
+  test("several documents in one observation are a child each", async () => {
+    const [one, two] = ["%PDF-1.4 one", "%PDF-1.4 two"].map((each) => Buffer.from(each));
+    const value = [one, two].map((each) => `^application^pdf^Base64^${each?.toString("base64")}`).join("~");
+    const { children, summary } = await parseBytes(message(`OBX|1|ED|P^PDF||${value}||||||F`));
+    expect(children).toMatchObject([
+      { path: "segment[1].OBX-5", bytes: one },
+      { path: "segment[1].OBX-5[1]", bytes: two },
+    ]);
+    expect(summary.warnings).toEqual([]);
+  });
+
+  test("a result that can't be obtained is said to be so", async () => {
+    expect((await parseBytes(message("OBX|1|NM|a^Sodium|||mmol/L|||||X"))).text).toBe("Sodium: [cannot be obtained]");
+  });
 });

@@ -6,7 +6,7 @@ import { codings, observationFact, type Stated, segmentFact } from "../reading/h
 import { hl7Header, hl7Patient } from "../reading/hl7-header.js";
 import { noteText, segmentLine } from "../reading/hl7-lines.js";
 import { components, type Message, messages, parseMessage, type Segment } from "../reading/hl7-message.js";
-import { isProse, observation } from "../reading/hl7-observation.js";
+import { isProse, type Observation, observations } from "../reading/hl7-observation.js";
 import { writeHeader } from "../writing/statements.js";
 import type { Format, Limits, Output } from "./format.js";
 
@@ -156,30 +156,37 @@ class MessageWriter {
 
   /** Adds an observation; gives what the next one has to equal to go on with its lines. */
   async #observe(obx: Segment, index: number, number: number, previous: string): Promise<string> {
-    const found = observation(this.#message, obx);
+    const [found, ...others] = observations(this.#message, obx) as [Observation, ...Observation[]];
     const { lines } = this.#group;
-    if (found.kind === "document") {
-      const child = { path: `segment[${index}].OBX-5`, fileName: null, declaredType: found.declaredType };
-      await this.#out.child({ ...child, bytes: unpacked(found.bytes, this.#limits) });
-      if (found.isPlaceholder) this.#out.warn("attachment_placeholder");
-      lines.push({ text: found.name });
-      return "";
-    }
-    if (found.kind === "unreadable") this.#out.warn("attachment_unreadable");
-    if (found.kind === "elsewhere") this.#out.warn("attachment_not_available");
-    const said = found.kind === "text" ? found.line : found.value;
     const key = proseKey(obx);
-    const named = [found.name, said].filter(Boolean).join(said.includes("\n") ? ":\n" : ": ");
-    const line: Line = { text: key && key === previous ? said : named };
+    const goesOn = key !== "" && key === previous;
+    const said = await this.#say(found, `segment[${index}].OBX-5`, goesOn);
+    const line: Line = { text: said };
     // Lines of prose are read as one, and what is told of an injection is no result.
     const next = this.#message.segments[index + 1];
-    const isRun = key !== "" && (key === previous || (next?.name === "OBX" && proseKey(next) === key));
+    const isRun = goesOn || (key !== "" && next?.name === "OBX" && proseKey(next) === key);
     if (found.kind === "text" && !isRun && !this.#given) {
       const stated = observationFact(this.#message, obx, this.#order, found);
       if (stated) line.fact = { ...stated, source: `OBX[${number}]` };
     }
     lines.push(line);
-    return key;
+    for (const [place, other] of others.entries())
+      lines.push({ text: await this.#say(other, `segment[${index}].OBX-5[${place + 1}]`, false) });
+    return found.kind === "document" ? "" : key;
+  }
+
+  /** What the text says of an observation; its document becomes a child. */
+  async #say(found: Observation, path: string, goesOn: boolean): Promise<string> {
+    if (found.kind === "document") {
+      const child = { path, fileName: null, declaredType: found.declaredType };
+      await this.#out.child({ ...child, bytes: unpacked(found.bytes, this.#limits) });
+      if (found.isPlaceholder) this.#out.warn("attachment_placeholder");
+      return found.name;
+    }
+    if (found.kind === "unreadable") this.#out.warn("attachment_unreadable");
+    if (found.kind === "elsewhere") this.#out.warn("attachment_not_available");
+    const said = found.kind === "text" ? found.line : found.value;
+    return goesOn ? said : [found.name, said].filter(Boolean).join(said.includes("\n") ? ":\n" : ": ");
   }
 
   async #flush(): Promise<void> {

@@ -4,6 +4,7 @@ import { doc } from "./doc.js";
 import { docx } from "./docx.js";
 import { eml } from "./eml.js";
 import { fhir } from "./fhir.js";
+import { fhirXml } from "./fhir-xml.js";
 import type { Format } from "./format.js";
 import { gzip } from "./gzip.js";
 import { hl7v2 } from "./hl7v2.js";
@@ -37,6 +38,7 @@ export const formats: readonly Format[] = [
   xml,
   hl7v2,
   fhir,
+  fhirXml,
   image,
   tiff,
   zip,

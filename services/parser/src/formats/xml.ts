@@ -13,7 +13,7 @@ export const xml: Format = {
   codes: ["limit_nesting"],
   limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/xml"],
-  aliases: ["text/xml", "text/plain", "application/fhir+xml", "application/hl7-sda+xml", "application/soap+xml"],
+  aliases: ["text/xml", "text/plain", "application/hl7-sda+xml", "application/soap+xml"],
   async parse(source, out, limits) {
     const outline = new XmlOutline();
     await readXml(handingOn(xmlText(source.path), outline, out, limits), outline, limits.maxDepth);

@@ -52,6 +52,9 @@ const templateKinds: Record<string, FactKind> = {
   "2.16.840.1.113883.10.20.1.24": "medication",
   "2.16.840.1.113883.10.20.22.4.52": "immunization",
   "2.16.840.1.113883.10.20.22.4.120": "immunization",
+  "2.16.840.1.113883.10.20.22.4.17": "medication",
+  "2.16.840.1.113883.10.20.22.4.18": "medication",
+  "2.16.840.1.113883.10.20.1.34": "medication",
   "2.16.840.1.113883.10.20.22.4.12": "procedure",
   "2.16.840.1.113883.10.20.22.4.13": "procedure",
   "2.16.840.1.113883.10.20.22.4.14": "procedure",
@@ -78,19 +81,26 @@ interface Context {
   time: Moment | null;
 }
 
-/** The facts of a section, without those of the sections within it. */
-export function cdaFacts(section: CdaNode): CdaFact[] {
+/** An entry of a section with what it states. */
+export interface CdaEntry {
+  entry: CdaNode;
+  facts: CdaFact[];
+}
+
+/** The entries of a section, without those of the sections within it. */
+export function cdaEntries(section: CdaNode): CdaEntry[] {
   const code = find(section, "code")?.attributes.code ?? "";
-  if (familySections.has(code)) return [];
-  // A section about a relative, or a mother's about her child.
-  if (find(section, "subject")) return [];
+  const entries = findAll(section, "entry");
+  // Family history, a section about a relative, or a mother's about her child.
+  if (familySections.has(code) || find(section, "subject")) return entries.map((entry) => ({ entry, facts: [] }));
   const isPlan = planSections.has(code);
   const context: Context = { kind: sectionKinds[code] ?? null, isPlan, isNegated: false, status: null, time: null };
-  return findAll(section, "entry").flatMap((entry) => entry.children.flatMap((child) => stated(child, context)));
+  return entries.map((entry) => ({ entry, facts: entry.children.flatMap((child) => stated(child, context)) }));
 }
 
 function stated(node: CdaNode, around: Context): CdaFact[] {
-  if (!statements.has(node.name)) return [];
+  // Whether there is anything to state is not known.
+  if (!statements.has(node.name) || node.attributes.nullFlavor) return [];
   const templates = findAll(node, "templateId").flatMap(({ attributes: { root } }) => root ?? []);
   // A subject of its own: a relative, a fetus.
   if (templates.some((each) => passedOver.has(each)) || find(node, "subject")) return [];
@@ -98,8 +108,9 @@ function stated(node: CdaNode, around: Context): CdaFact[] {
   const context: Context = {
     kind: around.kind,
     isPlan: around.isPlan,
-    isNegated: around.isNegated || /^\s*(true|1)\s*$/i.test(node.attributes.negationInd ?? ""),
-    status: own ?? around.status,
+    isNegated: around.isNegated || isNegated(node),
+    // What is around it was a mistake with all that is in it.
+    status: around.status === "nullified" ? around.status : (own ?? around.status),
     time: cdaTime(find(node, "effectiveTime")) ?? around.time,
   };
   const kind = kindOf(node, templates, context);
@@ -109,6 +120,10 @@ function stated(node: CdaNode, around: Context): CdaFact[] {
   }
   const within = node.children.filter(({ name }) => name === "entryRelationship" || name === "component");
   return within.flatMap((each) => each.children.flatMap((child) => stated(child, context)));
+}
+
+function isNegated({ attributes }: CdaNode): boolean {
+  return /^\s*(true|1)\s*$/i.test(attributes.negationInd ?? "");
 }
 
 function kindOf(node: CdaNode, templates: string[], { kind }: Context): FactKind | null {
@@ -123,6 +138,9 @@ function kindOf(node: CdaNode, templates: string[], { kind }: Context): FactKind
       return kind === "medication" || kind === "immunization" ? null : kind;
     case "act":
       return kind === "procedure" ? kind : null;
+    case "supply":
+      // Other supplies are equipment.
+      return kind === "medication" && find(node, "product", "manufacturedProduct") ? kind : null;
     default:
       return null;
   }
@@ -139,7 +157,8 @@ function factOf(node: CdaNode, kind: FactKind, context: Context): CdaFact | null
   const flags = findAll(node, "interpretationCode").flatMap(
     ({ attributes }) => attributes.code ?? attributes.displayName ?? [],
   );
-  const status = isPlanned ? "planned" : statusOf(node, kind, context);
+  const stands = statusOf(node, kind, context);
+  const status = isPlanned && stands !== "entered_in_error" ? "planned" : stands;
   return {
     kind,
     name: name || null,
@@ -148,7 +167,7 @@ function factOf(node: CdaNode, kind: FactKind, context: Context): CdaFact | null
     unit: value?.unit ?? null,
     range: observed ? rangeOf(node) : null,
     flag: observed ? flags.join(" ") || null : severityOf(node),
-    status: context.isNegated ? "negated" : status,
+    status: context.isNegated && status !== "entered_in_error" ? "negated" : status,
     effective: context.time,
     named: reference(find(concept, "originalText", "reference")),
     told: reference(find(node, "text", "reference")),
@@ -287,7 +306,7 @@ function severityOf(node: CdaNode): string | null {
 
 function statusOf(node: CdaNode, kind: FactKind, { status }: Context): string | null {
   const word = (own: string | null | undefined) => (own === "nullified" ? "entered_in_error" : (own ?? null));
-  if (kind !== "problem" && kind !== "allergy") return word(status);
+  if (status === "nullified" || (kind !== "problem" && kind !== "allergy")) return word(status);
   const told = nameOf(find(remark(node, "33999-4"), "value")).toLowerCase();
   const high = find(node, "effectiveTime", "high")?.attributes;
   const isOver = Boolean(high?.value) || high?.nullFlavor === "UNK";
@@ -298,16 +317,57 @@ function statusOf(node: CdaNode, kind: FactKind, { status }: Context): string | 
   return told || (isOver ? "resolved" : word(concern ?? status));
 }
 
-/** Codes, displays and values of an entry that has no narrative, in words. */
-export function codedWords(entry: CdaNode): string {
+/** What each statement of an entry comes down to: its value, or else what it is of. Remarks on statements are none of their own. */
+export function principalWords(entry: CdaNode): string[] {
   const found: string[] = [];
   const walk = (node: CdaNode): void => {
-    const { displayName, value, unit, representation } = node.attributes;
-    if (displayName) found.push(displayName);
-    else if (value && unit) found.push(`${value} ${unit}`);
-    if (representation !== "B64") found.push(plain(node));
-    node.children.forEach(walk);
+    if (statements.has(node.name)) {
+      if (findAll(node, "templateId").some(({ attributes }) => passedOver.has(attributes.root ?? ""))) return;
+      const { value, unit } = observedValue(findAll(node, "value")) ?? { value: "", unit: null };
+      const words = value ? withUnit({ value, unit }) : node.name === "organizer" ? "" : nameOfStatement(node);
+      if (words) found.push(words);
+    }
+    for (const child of node.children) walk(child);
   };
   walk(entry);
-  return [...new Set(found.filter(Boolean))].join(", ");
+  return found;
+}
+
+function nameOfStatement(node: CdaNode): string {
+  return subjectOf(node, /^(substanceAdministration|supply)$/.test(node.name) ? "medication" : "procedure").name;
+}
+
+/**
+ * Codes, displays and values of an entry in words, each once. What turns statements into their opposite, or into an intention, stands
+ * before their words, which end at a semicolon.
+ */
+export function codedWords(entry: CdaNode): string {
+  const groups: { mark: string; words: Set<string> }[] = [];
+  const seen = new Set<string>();
+  const say = (words: string, mark: string) => {
+    if (!words || seen.has(mark + words)) return;
+    seen.add(mark + words);
+    const last = groups.at(-1);
+    if (last?.mark === mark) last.words.add(words);
+    else groups.push({ mark, words: new Set([words]) });
+  };
+  const walk = (node: CdaNode, around: string): void => {
+    const { displayName, value, unit, representation } = node.attributes;
+    const mark = statements.has(node.name) ? turned(node, around) : around;
+    say(displayName || (value && unit ? `${value} ${unit}` : ""), mark);
+    if (representation !== "B64") say(plain(node), mark);
+    for (const child of node.children) walk(child, mark);
+  };
+  walk(entry, "");
+  return groups.map(({ mark, words }) => [mark, [...words].join(", ")].filter(Boolean).join(" ")).join("; ");
+}
+
+function turned(node: CdaNode, around: string): string {
+  const isMistake = find(node, "statusCode")?.attributes.code === "nullified" || around === "[entered in error]";
+  if (isMistake) return "[entered in error]";
+  if (isNegated(node)) return "[negated]";
+  if (node.attributes.nullFlavor) return "[no information]";
+  const mood = node.attributes.moodCode ?? "EVN";
+  if (mood === "GOL") return "[goal]";
+  return mood !== "EVN" && node.name !== "substanceAdministration" ? "[planned]" : around;
 }

@@ -126,6 +126,8 @@ export class Narrative {
   readonly blocks: readonly Block[];
   readonly #spots: ReadonlyMap<string, Spot[]>;
   readonly #placed: (Placed | PlacedTable)[] = [];
+  /** Asked for as often as entries refer to them. */
+  readonly #ranges = new Map<string, TextRange | null>();
   readonly said = new Said();
 
   constructor(blocks: readonly Block[], spots: ReadonlyMap<string, Spot[]>) {
@@ -151,10 +153,15 @@ export class Narrative {
 
   /** Where the text of an element stands. */
   range(id: string | null): TextRange | null {
-    const ranges = (id === null ? [] : (this.#spots.get(id) ?? [])).flatMap((spot) => this.#rangeOf(spot) ?? []);
-    if (ranges.length === 0) return null;
+    if (id === null || !this.#spots.has(id)) return null;
+    const known = this.#ranges.get(id);
+    if (known !== undefined) return known;
+    const ranges = (this.#spots.get(id) ?? []).flatMap((spot) => this.#rangeOf(spot) ?? []);
     const start = ranges.reduce((least, range) => Math.min(least, range.start), Number.POSITIVE_INFINITY);
-    return { start, end: ranges.reduce((most, range) => Math.max(most, range.end), start) };
+    const end = ranges.reduce((most, range) => Math.max(most, range.end), start);
+    const range = ranges.length === 0 ? null : { start, end };
+    this.#ranges.set(id, range);
+    return range;
   }
 
   #rangeOf({ block, row, from, to }: Spot): TextRange | null {

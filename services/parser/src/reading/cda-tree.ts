@@ -43,6 +43,15 @@ export class CdaTreeBuilder implements XmlHandler {
       return;
     }
     const top = this.#stack.at(-1);
+    if (top && isMarkup(name, top.node)) {
+      // An unstructured body that is markup written in place.
+      const reader = new NarrativeReader();
+      reader.text(top.node.text);
+      top.node.text = "";
+      reader.open(name.toLowerCase(), lowerKeys(attributes));
+      this.#narrative = { reader, depth: 1 };
+      return;
+    }
     const index = (top?.counts.get(name) ?? 0) + 1;
     top?.counts.set(name, index);
     const parent = top?.node ?? null;
@@ -75,6 +84,10 @@ export class CdaTreeBuilder implements XmlHandler {
     this.sections.push(node);
     if (node.parent) node.parent.children = node.parent.children.filter((child) => child !== node);
   }
+}
+
+function isMarkup(name: string, { name: around, parent }: CdaNode): boolean {
+  return around === "text" && parent?.name === "nonXMLBody" && !/^(reference|thumbnail|integrityCheck)$/.test(name);
 }
 
 function lowerKeys(attributes: Record<string, string>): Record<string, string> {

@@ -1,5 +1,6 @@
-import type { Moment } from "@sluice/contracts";
+import { type Moment, SluiceError } from "@sluice/contracts";
 import type { FactInput } from "../formats/format.js";
+import { isAbsence } from "./absence.js";
 import { isVital } from "./codes.js";
 import { isoDate } from "./dates.js";
 import { conceptCodes, conceptText } from "./fhir-concepts.js";
@@ -13,8 +14,12 @@ const maxValue = 200;
 
 type Medication = (reference: Json | undefined) => JsonObject | undefined;
 
-/** The facts of a resource; `medication` finds what a reference to a medication leads to. */
+/**
+ * The facts of a resource; `medication` finds what a reference to a medication leads to. What is about somebody or something else
+ * than the patient states none.
+ */
 export function fhirFacts(resource: JsonObject, medication: Medication): FhirFact[] {
+  if (list(resource.focus).length > 0 || isAboutOthers(resource.subject)) return [];
   switch (resource.resourceType) {
     case "Observation":
       return observations(resource);
@@ -31,7 +36,7 @@ export function fhirFacts(resource: JsonObject, medication: Medication): FhirFac
       });
     case "Procedure":
       return named("procedure", concept(resource, "code"), {
-        status: status(resource, resource.notPerformed),
+        status: status(resource, resource.notPerformed ?? resource.notDone),
         effective: when(resource, "performed", "occurrence"),
       });
     case "Immunization":
@@ -48,7 +53,7 @@ export function fhirFacts(resource: JsonObject, medication: Medication): FhirFac
     case "MedicationDispense":
       return named("medication", medicine(resource, medication), {
         ...dose(resource),
-        status: status(resource, resource.doNotPerform ?? resource.wasNotTaken ?? resource.wasNotGiven),
+        status: intended(resource, status(resource, isNotTaken(resource))),
         effective: when(
           resource,
           "effective",
@@ -62,6 +67,26 @@ export function fhirFacts(resource: JsonObject, medication: Medication): FhirFac
     default:
       return [];
   }
+}
+
+/** Whether a subject is said to be something else than a patient: a group, a device, a sample of water. */
+function isAboutOthers(subject: Json | undefined): boolean {
+  if (!isObject(subject)) return false;
+  const [, written] = /(?:^|\/)([A-Z][A-Za-z]+)\/[^/]+(?:\/_history\/.*)?$/.exec(str(subject.reference) ?? "") ?? [];
+  const type = written ?? str(subject.type) ?? "Patient";
+  return type !== "Patient";
+}
+
+/** Whether something in a resource changes its meaning in a way that is not known here; it may even deny it. */
+export function isModified(value: Json, maxDepth: number): boolean {
+  if (maxDepth < 0) throw new SluiceError("limit_nesting");
+  if (Array.isArray(value)) return value.some((each) => isModified(each, maxDepth - 1));
+  if (!isObject(value)) return false;
+  return Object.entries(value).some(
+    ([key, each]) =>
+      (key === "modifierExtension" && list(each).length > 0) ||
+      (key !== "contained" && typeof each === "object" && isModified(each, maxDepth - 1)),
+  );
 }
 
 interface Name {
@@ -78,7 +103,7 @@ function firstCode(value: Json | undefined): string | null {
 }
 
 function named(kind: FhirFact["kind"], { text, codes = [] }: Name, rest: Partial<FhirFact>): FhirFact[] {
-  return text ? [{ kind, text, codes, ...rest, at: "" }] : [];
+  return text && !isAbsence(kind, text, codes) ? [{ kind, text, codes, ...rest, at: "" }] : [];
 }
 
 function observations(resource: JsonObject): FhirFact[] {
@@ -140,14 +165,41 @@ function quantityOf(value: Json | undefined): Pick<FhirFact, "value" | "unit"> |
 function status(resource: JsonObject, isNegated?: Json): string | null {
   const own = str(resource.status) ?? null;
   if (own === "entered-in-error") return "entered_in_error";
-  return isNegated === true || own === "not-done" || own === "not-taken" ? "negated" : own;
+  if (isNegated === true || ["not-done", "not-taken", "declined"].includes(own ?? "")) return "negated";
+  return own === "preparation" ? "planned" : own;
+}
+
+/** That a drug is not to be had, or was not, in the words of each release. */
+function isNotTaken({
+  doNotPerform,
+  wasNotTaken,
+  wasNotGiven,
+  notGiven,
+  notDone,
+  taken,
+  adherence,
+}: JsonObject): boolean {
+  const keeps = isObject(adherence) ? firstCode(adherence.code) : null;
+  return (
+    [doNotPerform, wasNotTaken, wasNotGiven, notGiven, notDone].includes(true) ||
+    taken === "n" ||
+    keeps === "not-taking"
+  );
+}
+
+/** What is suggested or planned is not in use, however far the suggestion is; what was stopped or denied stays so. */
+function intended(resource: JsonObject, status: string | null): string | null {
+  const isPlan = ["proposal", "plan", "option"].includes(str(resource.intent) ?? "") || status === "intended";
+  return isPlan && [null, "active", "completed", "draft", "on-hold", "unknown", "intended"].includes(status)
+    ? "planned"
+    : status;
 }
 
 function verified(resource: JsonObject): string | null {
   const word = (value: Json | undefined) => str(value) ?? firstCode(value) ?? conceptText(value);
   const verification = word(resource.verificationStatus);
   if (verification === "entered-in-error" || resource.status === "entered-in-error") return "entered_in_error";
-  if (verification === "refuted") return "negated";
+  if (verification === "refuted" || resource.status === "refuted") return "negated";
   if (verification && verification !== "confirmed") return verification;
   return word(resource.clinicalStatus) ?? str(resource.status) ?? verification ?? null;
 }

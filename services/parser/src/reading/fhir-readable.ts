@@ -37,17 +37,33 @@ export function readableLines(resource: JsonObject, maxDepth: number): string[] 
 function walk(object: JsonObject, path: string[], lines: string[], maxDepth: number): void {
   if (path.length > maxDepth) throw new SluiceError("limit_nesting");
   for (const [key, value] of Object.entries(object)) {
+    if (key === "modifierExtension") for (const each of objects(value)) modifier(each, path, lines, maxDepth);
     if (skipped.has(key) || key.startsWith("_") || isNarrative(key, value)) continue;
     const labels = [...path, label(key)];
     const phrases: string[] = [];
     for (const item of list(value)) {
-      const phrase = readable(item);
+      const phrase = key === "focus" ? (whom(item) ?? readable(item)) : readable(item);
       if (phrase !== undefined) phrases.push(phrase);
       else if (isObject(item)) walk(item, labels, lines, maxDepth);
     }
     const text = phrases.filter(Boolean).join("; ");
     if (text) lines.push(`${labels.join(" – ")}: ${text}`);
   }
+}
+
+/** Of whom or what a resource speaks, if not of its patient, must be said even where there is but a reference. */
+function whom(item: Json): string | undefined {
+  return isObject(item) ? (str(item.display) ?? str(item.reference)) : undefined;
+}
+
+/** An extension that changes what a resource means: its name, with what it says. */
+function modifier(extension: JsonObject, path: string[], lines: string[], maxDepth: number): void {
+  const { url, ...content } = extension;
+  const name = str(url)?.split(/[/#]/).filter(Boolean).at(-1) ?? "";
+  const inner: string[] = [];
+  walk(content, [...path, "Modifier", asWords(name)].filter(Boolean), inner, maxDepth);
+  const own = [...path, "Modifier"].join(" – ");
+  lines.push(...(inner.length > 0 ? inner : [`${own}: ${asWords(name)}`]));
 }
 
 /** Read apart, as HTML; a question's `text` is content. */
@@ -70,7 +86,7 @@ export function readable(value: Json): string | undefined {
   if (typeof value !== "object") return String(value).trim();
   if (Array.isArray(value)) return undefined;
   if (Array.isArray(value.coding)) return concept(value);
-  if (typeof value.value === "number") return quantity(value);
+  if (isQuantity(value)) return quantity(value);
   if ("low" in value || "high" in value) return range(value);
   if ("numerator" in value) return `${readable(value.numerator ?? null)} / ${readable(value.denominator ?? null)}`;
   if ("start" in value || "end" in value) return `${str(value.start) ?? "…"} – ${str(value.end) ?? "…"}`;
@@ -87,6 +103,17 @@ export function readable(value: Json): string | undefined {
 function isNote(value: JsonObject): boolean {
   return (
     typeof value.text === "string" && Object.keys(value).every((key) => /^(text|time|author|id|extension)/.test(key))
+  );
+}
+
+/** A number may be the string that it was written as. */
+function isQuantity(value: JsonObject): boolean {
+  if (typeof value.value === "number") return true;
+  return (
+    typeof value.value === "string" &&
+    /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(value.value) &&
+    Object.keys(value).every((key) => /^_?(value|comparator|unit|system|code|id|extension)$/.test(key)) &&
+    !/^(phone|fax|pager|sms)$/.test(String(value.system))
   );
 }
 

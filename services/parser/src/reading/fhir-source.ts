@@ -1,7 +1,10 @@
 import { SluiceError } from "@sluice/contracts";
-import { JSONParser } from "@streamparser/json";
+import { TokenParser } from "@streamparser/json";
 import { fileEncoding, readText, readWhole } from "./encoding.js";
+import { ExactTokenizer, parseExact } from "./exact-json.js";
 import { isObject, type Json, type JsonObject, list, str } from "./fhir-readable.js";
+import { FhirXmlBuilder } from "./fhir-xml.js";
+import { XmlReader, xmlText } from "./xml.js";
 
 /** Larger files are read piece by piece: their values would take several times their size. */
 const maxWhole = 16 * 1024 * 1024;
@@ -39,13 +42,15 @@ export class FhirSource {
   readonly #encoding: string;
   readonly #maxDepth: number;
   readonly #whole: Whole | null;
+  readonly #isXml: boolean;
   frame: Frame = { shape: "list", bundle: null, unreadable: 0 };
 
-  private constructor(path: string, encoding: string, maxDepth: number, whole: Whole | null) {
+  private constructor(path: string, encoding: string, maxDepth: number, whole: Whole | null, isXml = false) {
     this.#path = path;
     this.#encoding = encoding;
     this.#maxDepth = maxDepth;
     this.#whole = whole;
+    this.#isXml = isXml;
   }
 
   static async open(path: string, size: number, maxDepth: number): Promise<FhirSource> {
@@ -56,6 +61,11 @@ export class FhirSource {
     return new FhirSource(path, encoding, maxDepth, value === undefined ? null : { values: list(value), shape });
   }
 
+  /** A file in XML, which is always read piece by piece. */
+  static xml(path: string, maxDepth: number): FhirSource {
+    return new FhirSource(path, "", maxDepth, null, true);
+  }
+
   /** The resources in the order of the file; afterwards `frame` is known. */
   async *resources(): AsyncGenerator<Found> {
     this.frame = { shape: "list", bundle: null, unreadable: 0 };
@@ -64,7 +74,8 @@ export class FhirSource {
       for (const [index, value] of this.#whole.values.entries()) {
         yield* this.#root(value, this.frame.shape === "list" ? `[${index}]` : "");
       }
-    } else if (await this.#isLines()) yield* this.#lines();
+    } else if (this.#isXml) yield* this.#elements();
+    else if (await this.#isLines()) yield* this.#lines();
     else yield* this.#pieces();
   }
 
@@ -149,7 +160,8 @@ export class FhirSource {
 
   /** A bundle entry by entry, a list element by element; anything else is put together from its fields. */
   async *#pieces(): AsyncGenerator<Found> {
-    const parser = new JSONParser({ paths: ["$.*", "$.entry.*"], keepStack: false, stringBufferSize: 65_536 });
+    const tokens = new ExactTokenizer({ stringBufferSize: 65_536 });
+    const parser = new TokenParser({ paths: ["$.*", "$.entry.*"], keepStack: false });
     const entries: [key: number, value: Json][] = [];
     const elements: [key: number, value: Json][] = [];
     const fields: JsonObject = {};
@@ -160,14 +172,16 @@ export class FhirSource {
       else if (key !== "entry") fields[String(key)] = value as Json;
       if (Array.isArray(parent) && stack.length === 1) isList = true;
     };
+    tokens.onToken = (token) => parser.write(token);
     parser.onEnd = () => {
       ended = true;
+      if (!tokens.isEnded) tokens.end();
     };
-    parser.onError = () => {
+    tokens.onError = parser.onError = () => {
       throw new SluiceError("document_corrupt");
     };
     for await (const piece of readText(this.#path, this.#encoding)) {
-      if (!ended) parser.write(piece);
+      if (!ended) tokens.write(piece);
       else if (piece.trim()) throw new SluiceError("document_corrupt");
       for (const [key, value] of entries.splice(0)) yield* this.#entry(value, `entry[${key}]`, 0);
       for (const [key, value] of elements.splice(0)) yield* this.#root(value, `[${key}]`);
@@ -177,12 +191,27 @@ export class FhirSource {
     this.frame.shape = "resource";
     yield* this.#root(fields, "");
   }
+
+  /** A bundle in XML entry by entry; what else there is once it is at its end. */
+  async *#elements(): AsyncGenerator<Found> {
+    const builder = new FhirXmlBuilder();
+    const reader = new XmlReader(builder, this.#maxDepth);
+    let count = 0;
+    for await (const piece of xmlText(this.#path)) {
+      reader.write(piece);
+      for (const entry of builder.take()) yield* this.#entry(entry, `entry[${count++}]`, 0);
+    }
+    reader.end();
+    for (const entry of builder.take()) yield* this.#entry(entry, `entry[${count++}]`, 0);
+    this.frame.shape = "resource";
+    if (builder.root) yield* this.#root(builder.root, "");
+  }
 }
 
 /** Undefined where it is no JSON. */
 function parse(text: string): Json | undefined {
   try {
-    return JSON.parse(text) as Json;
+    return parseExact(text);
   } catch {
     return undefined;
   }

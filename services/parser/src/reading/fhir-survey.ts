@@ -1,9 +1,11 @@
 import type { Header } from "@sluice/contracts";
 import type { Output } from "../formats/format.js";
-import { fhirHeader, type Lead, leading } from "./fhir-header.js";
-import { encounterOf, namedPatient, patientIdentity, References } from "./fhir-people.js";
+import { fhirHeader } from "./fhir-header.js";
+import { encounterOf, patientIdentity, References } from "./fhir-people.js";
 import { isObject, type Json, type JsonObject, str } from "./fhir-readable.js";
 import type { FhirSource, Found, Frame } from "./fhir-source.js";
+import { Leads } from "./fhir-standing.js";
+import { Subjects } from "./fhir-subjects.js";
 
 /** What has to be known of a file before its resources can be read one by one. */
 export interface Survey {
@@ -29,12 +31,14 @@ export async function survey(file: FhirSource, out: Output): Promise<Survey> {
   const encounters = new References<JsonObject>();
   const medications = new References<JsonObject>();
   const binaries = new References<true>();
+  const subjects = new Subjects(out);
   const leads = new Leads();
   let count = 0;
   for await (const found of file.resources()) {
     const { resource } = found;
     count += 1;
     leads.add(found);
+    subjects.add(found);
     switch (resource.resourceType) {
       case "Patient":
         patients.add(found, out.patient(patientIdentity(resource)));
@@ -51,28 +55,18 @@ export async function survey(file: FhirSource, out: Output): Promise<Survey> {
     }
   }
   const { frame } = file;
-  const lead = leads.choose(count);
+  const { lead } = leads;
   const encounter = lead && (encounters.find(encounterReference(lead.resource), lead) ?? only(encounters));
-  const named = new Map<string, number | null>();
-  const patientOf = (found: Found): number | null => {
-    const { resource } = found;
-    if (resource.resourceType === "Patient") return null;
-    const reference = [resource.subject, resource.patient].find(isObject);
-    const known = patients.find(reference, found);
-    if (known !== undefined || patients.size > 0) return known ?? null;
-    const identity = namedPatient(reference);
-    const name = str(reference?.reference) ?? str(reference?.display);
-    if (!identity || !name) return null;
-    if (!named.has(name)) named.set(name, out.patient(identity));
-    return named.get(name) ?? null;
-  };
+  const isAboutMany = isCollection(frame) && !leads.has("Composition");
+  const patientOf = (found: Found) => subjects.placeOf(found, patients);
+  if (subjects.conflict(patients) && !isAboutMany) out.warn("identity_conflict");
   // A document may state nothing but whom it is about.
   if (lead) patientOf(lead);
   return {
     frame,
     count,
-    header: { ...fhirHeader(lead, frame), encounter: encounter ? encounterOf(encounter) : null },
-    isAboutMany: isCollection(frame) && !leads.has("Composition"),
+    header: { ...fhirHeader(lead, leads, frame), encounter: encounter ? encounterOf(encounter) : null },
+    isAboutMany,
     medications,
     isHere: (url) => url.startsWith("#") || binaries.find({ reference: url }, root) !== undefined,
     patientOf,
@@ -96,36 +90,4 @@ function encounterReference({ encounter, context }: JsonObject): Json | undefine
 function only<T>(references: References<T>): T | undefined {
   const values = references.values();
   return values.length === 1 ? values[0] : undefined;
-}
-
-/** The resources that may speak for the file, without what they carry. */
-class Leads {
-  readonly #first = new Map<string, Found>();
-  readonly #counts = new Map<string, number>();
-  #any: Found | undefined;
-
-  add(found: Found): void {
-    const type = String(found.resource.resourceType);
-    const isLeading = (leading as readonly string[]).includes(type);
-    if (found.container !== null || (this.#any && !isLeading)) return;
-    const bare = { content: null, presentedForm: null, contained: null, section: null, text: null };
-    const light = { ...found, resource: { ...found.resource, ...bare } };
-    this.#any ??= light;
-    if (!isLeading) return;
-    this.#counts.set(type, (this.#counts.get(type) ?? 0) + 1);
-    if (!this.#first.has(type)) this.#first.set(type, light);
-  }
-
-  has(type: string): boolean {
-    return this.#counts.has(type);
-  }
-
-  /** The most telling one; alone, whatever there is. */
-  choose(count: number): Lead | undefined {
-    const type = leading.find((each) => this.#first.has(each));
-    const first = type && this.#first.get(type);
-    if (first) return { ...first, isDocument: this.#counts.get(type) === 1 };
-    const isAlone = this.#any && (count === 1 || this.#any.path === "");
-    return isAlone && this.#any ? { ...this.#any, isDocument: true } : undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import type { Code, Moment } from "@sluice/contracts";
 import type { FactInput } from "../formats/format.js";
+import { isAbsence } from "./absence.js";
 import { isVital, makeCode } from "./codes.js";
 import { hl7Date } from "./dates.js";
 import { components, type Message, type Segment } from "./hl7-message.js";
@@ -63,7 +64,7 @@ export function segmentFact(message: Message, segment: Segment, orc: Segment | n
         kind: "allergy",
         at: 11,
         flag: 4,
-        status: action(first(message, segment, 6)),
+        status: action(first(message, segment, 6)) ?? allergyStatus[first(message, segment, 17)] ?? null,
       });
     case "DG1":
       return stated(message, segment, 3, {
@@ -73,7 +74,7 @@ export function segmentFact(message: Message, segment: Segment, orc: Segment | n
         status: action(first(message, segment, 21)),
       });
     case "PRB":
-      return stated(message, segment, 3, { kind: "problem", at: 16, status: action(first(message, segment, 1)) });
+      return stated(message, segment, 3, { kind: "problem", at: 16, status: problemStatus(message, segment) });
     case "PR1":
       return stated(message, segment, 3, {
         kind: "procedure",
@@ -94,6 +95,23 @@ export function segmentFact(message: Message, segment: Segment, orc: Segment | n
   }
 }
 
+/** IAM-17 */
+const allergyStatus: Record<string, string> = {
+  U: "unconfirmed",
+  P: "unconfirmed",
+  S: "unconfirmed",
+  C: "confirmed",
+  I: "inactive",
+  E: "entered_in_error",
+  D: "unconfirmed",
+};
+
+/** What was done to a problem, that it is over (PRB-9), or where it stands (PRB-14). */
+function problemStatus(message: Message, prb: Segment): string | null {
+  const [stage] = components(message, prb.fields[14]);
+  return action(first(message, prb, 1)) ?? (first(message, prb, 9) ? "resolved" : stage?.[1] || stage?.[0] || null);
+}
+
 interface Fields {
   kind: Stated["kind"];
   at?: number;
@@ -107,7 +125,7 @@ function stated(message: Message, segment: Segment, at: number, fields: Fields):
   const codes = codings(message, segment.fields[at]);
   const [coded] = components(message, segment.fields[at]);
   const text = coded?.[1] || (fields.name && first(message, segment, fields.name)) || coded?.[4] || coded?.[0];
-  if (!text) return null;
+  if (!text || isAbsence(fields.kind, text, codes)) return null;
   return {
     kind: fields.kind,
     text,
@@ -158,7 +176,7 @@ function medication(
   return {
     ...base,
     ...dose(first(message, segment, amount), components(message, segment.fields[unit])[0]),
-    status: status[control] ?? null,
+    status: status[control] ?? status[orc ? first(message, orc, 5) : ""] ?? null,
     effective: moment(orc ? first(message, orc, 15) : "") ?? moment(orc ? first(message, orc, 9) : "") ?? null,
   };
 }

@@ -30,14 +30,15 @@ const labels: Record<string, string> = {
 /** Envelope, not content. */
 const envelope = new Set(["MSH", "SFT", "EVN", "UAC", "BHS", "FHS", "BTS", "FTS", "DSC"]);
 
-/** Any segment as one readable line, or nothing where it holds no words. */
+/** Any segment as one readable line, or nothing where it holds no more than its own number. */
 export function segmentLine(message: Message, segment: Segment): string {
   if (envelope.has(segment.name)) return "";
   const values = segment.fields.slice(1).flatMap((field) => {
     const repeated = components(message, field).map((parts) => unique(parts).join(" "));
     return repeated.filter(Boolean).join("; ") || [];
   });
-  return values.some((value) => /\p{L}{2}/u.test(value))
+  const isNumbered = /^\d{1,4}$/.test(values[0] ?? "") && !segment.name.startsWith("Z");
+  return values.slice(isNumbered ? 1 : 0).some((value) => /[\p{L}\p{N}]/u.test(value))
     ? `${labels[segment.name] ?? segment.name}: ${values.join(" | ")}`
     : "";
 }

@@ -114,17 +114,66 @@ export function parseMessage(bytes: Uint8Array): Message {
     subcomponent: marks[3] ?? "&",
   };
   const segments: Segment[] = [];
-  for (const line of text.split("\r")) {
+  let broken: string[] = [];
+  const mend = () => {
     const last = segments.at(-1);
-    if (/^[A-Z][A-Z0-9]{2}$/.test(line.slice(0, 3)) && (line.length === 3 || line[3] === field)) {
+    if (last && broken.length > 0) goOn(last, broken.join("\n"), field);
+    broken = [];
+  };
+  for (const line of text.split("\r")) {
+    if (isSegment(line, field, segments.at(-1))) {
+      mend();
       const fields = line.split(field);
       if (fields[0] === "MSH") fields.splice(1, 0, field);
       segments.push({ name: line.slice(0, 3), fields });
-    } else if (last) {
-      last.fields[last.fields.length - 1] += `\n${line}`;
-    }
+    } else broken.push(line);
   }
+  mend();
   return { segments, delimiters, encoding };
+}
+
+function isSegment(line: string, field: string, last: Segment | undefined): boolean {
+  if (!/^[A-Z][A-Z0-9]{2}$/.test(line.slice(0, 3))) return false;
+  // Three letters alone hold nothing as a segment; below a text they may be a line of it.
+  return line[3] === field || (line.length === 3 && (segmentNames.has(line) || !last || !isOpenText(last)));
+}
+
+/** Those that are met without fields. */
+const segmentNames = new Set(
+  "PID PD1 PV1 PV2 NK1 MRG AL1 IAM DG1 PR1 PRB IN1 IN2 GT1 ORC OBR OBX NTE SPM TXA RXA RXE RXO RXR DSC BTS FTS".split(
+    " ",
+  ),
+);
+
+/** Whether a segment ends in text, which may go on. */
+function isOpenText({ name, fields }: Segment): boolean {
+  const at = { OBX: 5, NTE: 3 }[name];
+  return fields.length - 1 === at && fields[at] !== "";
+}
+
+/** Adds lines that a segment was broken into: to its last field, and the fields that follow that. */
+function goOn(segment: Segment, text: string, separator: string): void {
+  const { name, fields } = segment;
+  if (fields.length === 1) fields.push("");
+  const [more = "", ...rest] = text.split(separator);
+  const last = fields.length - 1;
+  const all = [...fields.slice(0, last), `${fields[last]}\n${more}`, ...rest];
+  segment.fields =
+    rest.length === 0 || fieldsFollow(name, last, all) ? all : [...fields.slice(0, last), `${fields[last]}\n${text}`];
+}
+
+/** Whether what looks like fields below a broken line is some: in a report it may be a table drawn with bars. */
+function fieldsFollow(name: string, last: number, fields: readonly string[]): boolean {
+  if (name === "NTE") return false;
+  if (name !== "OBX" || !["TX", "FT", "ST", ""].includes(fields[2] ?? "")) return true;
+  const rest = fields.slice(6);
+  const isStatus = /^[A-Z]?$/.test(fields[11]?.trim() ?? "");
+  return (
+    last === 5 &&
+    isStatus &&
+    rest.every((each) => !each.includes("\n")) &&
+    (rest.length > 5 || rest.every((each) => !each.trim()))
+  );
 }
 
 /** A field's repetitions, each as its components, decoded; subcomponents are joined by a space. */

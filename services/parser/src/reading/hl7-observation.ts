@@ -15,14 +15,24 @@ export function isProse(obx: Segment): boolean {
   return ["TX", "FT", "ST", ""].includes(obx.fields[2] ?? "");
 }
 
-export function observation(message: Message, obx: Segment): Observation {
+/** The documents of an OBX that holds several, or else what it holds. */
+export function observations(message: Message, obx: Segment): Observation[] {
+  const { component, repetition } = message.delimiters;
+  const values = obx.fields[2] === "ED" ? (obx.fields[5] ?? "").split(repetition) : [];
+  // In text that was not escaped the mark may be one of its characters.
+  const areDocuments = values.length > 1 && values.every((value) => value.split(component).length > 4);
+  if (!areDocuments) return [observation(message, obx)];
+  return values.map((value) => observation(message, { ...obx, fields: obx.fields.with(5, value) }));
+}
+
+function observation(message: Message, obx: Segment): Observation {
   const [identifier] = components(message, obx.fields[3]);
   const name = identifier?.[1] || identifier?.[4] || identifier?.[0] || "";
   const type = obx.fields[2] ?? "";
   if (type === "ED") return encapsulated(message, obx, name);
   const value = readableValue(message, type, obx.fields[5] ?? "");
   if (type === "RP") return { kind: "elsewhere", name, value };
-  return { kind: "text", name, value, line: value && [value, ...remarks(message, obx)].filter(Boolean).join(" ") };
+  return { kind: "text", name, value, line: [value, ...remarks(message, obx, value)].filter(Boolean).join(" ") };
 }
 
 /** A document has structure or length; what is shorter and of no kind stands in for one that was taken out. */
@@ -106,7 +116,7 @@ function phrase(type: string, parts: string[]): string {
 }
 
 /** Unit, reference range, flags, and a status that changes how the value is to be taken. */
-function remarks(message: Message, obx: Segment): string[] {
+function remarks(message: Message, obx: Segment, value: string): string[] {
   const [unit] = components(message, obx.fields[6]);
   const [range] = components(message, obx.fields[7]);
   const flags = components(message, obx.fields[8]).flatMap((flag) => flag[0] || []);
@@ -118,6 +128,7 @@ function remarks(message: Message, obx: Segment): string[] {
     X: "cannot be obtained",
   };
   const status = statuses[obx.fields[11]?.trim() ?? ""];
+  if (!value) return [status ? `[${status}]` : ""];
   return [
     unit?.[0] || unit?.[1] || "",
     range?.some(Boolean) ? `(${range.filter(Boolean).join(" ")})` : "",

@@ -10,6 +10,9 @@ const lines = new Set(
     " ",
   ),
 );
+/** What is struck out in these is in their items and cells. */
+const containers = new Set("table thead tbody tfoot tr list ul ol dl".split(" "));
+const contents = new Set("td th li item dt dd caption".split(" "));
 /** Never shown to a reader. */
 const hidden = new Set("script style template noscript title iframe object applet audio video canvas".split(" "));
 
@@ -22,6 +25,11 @@ export class MarkupFlow {
   readonly #lists: { ordered: boolean; count: number }[] = [];
   #hidden = 0;
   #preformatted = 0;
+  /** What the open elements are of what is struck out, and how many of them are. */
+  readonly #strikes: ("around" | "mark" | null)[] = [];
+  readonly #struck = { around: 0, mark: 0 };
+  /** The mark before what is struck out is still to be set. */
+  #isMarkDue = false;
 
   open(name: string, attributes: Record<string, string>): void {
     if (this.#hidden > 0 || this.#hides(name, attributes)) {
@@ -62,11 +70,6 @@ export class MarkupFlow {
       case "sup":
         this.flow.superscript();
         break;
-      case "del":
-      case "s":
-      case "strike":
-        this.flow.add("~~");
-        break;
       case "img":
         if (attributes.alt) this.flow.add(` [${attributes.alt}] `);
         break;
@@ -74,10 +77,17 @@ export class MarkupFlow {
         this.#input(attributes);
         break;
     }
+    this.#strike(name, attributes);
   }
 
-  text(text: string): void {
+  text(given: string): void {
     if (this.#hidden > 0) return;
+    let text = given;
+    if (this.#isMarkDue && text.trim()) {
+      this.#isMarkDue = false;
+      text = text.trimStart();
+      this.flow.add(text === given ? "~~" : " ~~");
+    }
     if (this.#preformatted > 0) this.flow.raw(text.replace(/\r\n?/g, "\n"));
     else this.flow.add(text);
   }
@@ -87,6 +97,7 @@ export class MarkupFlow {
       if (!voidTags.has(name)) this.#hidden -= 1;
       return;
     }
+    this.#unstrike();
     if (name === "pre") this.#preformatted -= 1;
     if (name === "ul" || name === "ol" || name === "list") {
       this.#lists.pop();
@@ -103,9 +114,28 @@ export class MarkupFlow {
     }
     if (name === "td" || name === "th") this.flow.closeCell();
     if (name === "tr") this.flow.closeRow();
-    if (name === "del" || name === "s" || name === "strike") this.flow.add("~~");
     if (paragraphs.has(name)) this.flow.breakLine(this.#lists.length > 0 ? 1 : 2);
     else if (lines.has(name) || name === "li" || name === "item") this.flow.breakLine(1);
+  }
+
+  /** What its author struck out stays, between marks. */
+  #strike(name: string, attributes: Record<string, string>): void {
+    const isContainer = containers.has(name);
+    const isStruck = isStruckOut(name, attributes) || (this.#struck.around > 0 && contents.has(name));
+    const kind = !isStruck ? null : isContainer ? "around" : "mark";
+    this.#strikes.push(kind);
+    if (!kind) return;
+    this.#struck[kind] += 1;
+    if (kind === "mark" && this.#struck.mark === 1) this.#isMarkDue = true;
+  }
+
+  #unstrike(): void {
+    const kind = this.#strikes.pop();
+    if (!kind) return;
+    this.#struck[kind] -= 1;
+    if (kind !== "mark" || this.#struck.mark > 0) return;
+    if (!this.#isMarkDue) this.flow.add("~~");
+    this.#isMarkDue = false;
   }
 
   #hides(name: string, attributes: Record<string, string>): boolean {
@@ -128,6 +158,15 @@ export class MarkupFlow {
       this.flow.add(` ${attributes.value} `);
     }
   }
+}
+
+function isStruckOut(name: string, { stylecode = "", revised = "", style = "" }: Record<string, string>): boolean {
+  return (
+    /^(del|s|strike)$/.test(name) ||
+    /strike/i.test(stylecode) ||
+    /^delete$/i.test(revised) ||
+    /line-through/i.test(style)
+  );
 }
 
 const voidTags = new Set("area base br col embed hr img input link meta param source track wbr".split(" "));

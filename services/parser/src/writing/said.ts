@@ -9,6 +9,11 @@ interface Line {
   range: TextRange;
 }
 
+/** So many characters are gone through for one text; what is not found by then is not found. */
+const maxSearched = 500_000_000;
+/** What it takes to look at a line, in characters. */
+const lineCost = 100;
+
 const wordPattern = /[\p{L}\p{N}]+/gu;
 
 /** The lines that were written of something, to find where the text says what its codes say. */
@@ -16,6 +21,7 @@ export class Said {
   readonly #lines: Line[] = [];
   readonly #index = new Map<string, Line[]>();
   #indexed = 0;
+  #searched = 0;
 
   text(placed: Placed, text: string): void {
     let at = 0;
@@ -35,29 +41,50 @@ export class Said {
 
   /** What was written at a range. */
   textAt(range: TextRange): string {
-    const within = this.#lines.filter((line) => line.range.start < range.end && line.range.end > range.start);
+    const within: Line[] = [];
+    for (let at = this.#firstBehind(range.start); at < this.#lines.length; at += 1) {
+      const line = this.#lines[at] as Line;
+      if (line.range.start >= range.end) break;
+      within.push(line);
+    }
     const parts = within.map((line) =>
       line.text.slice(Math.max(0, range.start - line.range.start), range.end - line.range.start),
     );
     return parts.join("\n");
   }
 
+  /** The place of the first line that ends behind an offset; lines are in the order in which they were written. */
+  #firstBehind(offset: number): number {
+    let [low, high] = [0, this.#lines.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#lines[middle] as Line).range.end > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
   /** The line that says both; else, where `either` will do, the one that gives the value, or the name. */
   find(name: string, value: string | null | undefined, either = false): TextRange | null {
     const [asked, given] = [plain(name), plain(value ?? "")];
-    const named = this.#saying(asked);
-    if (!given) return named[0]?.range ?? null;
-    const both = named.find(({ words }) => says(words, given));
-    if (both || !either) return both?.range ?? null;
+    let named: Line | undefined;
+    for (const line of this.#saying(asked)) {
+      if (!given || says(line.words, given)) return line.range;
+      named ??= line;
+    }
+    if (!given || !either) return null;
     // A short value may stand anywhere, for anything.
-    const valued = this.#saying(given);
-    const labelled = valued.find(({ words }) => /(^|– )value:/.test(words));
-    return (labelled ?? (given.length > 2 ? valued[0] : undefined) ?? named[0])?.range ?? null;
+    let valued: Line | undefined;
+    for (const line of this.#saying(given)) {
+      if (/(^|– )value:/.test(line.words)) return line.range;
+      valued ??= line;
+    }
+    return ((given.length > 2 ? valued : undefined) ?? named)?.range ?? null;
   }
 
   /** Only lines with the rarest of the words are looked at: a section may have thousands of lines, and as many facts. */
-  #saying(asked: string): Line[] {
-    if (!asked) return [];
+  *#saying(asked: string): Generator<Line> {
+    if (!asked) return;
     for (; this.#indexed < this.#lines.length; this.#indexed += 1) {
       const line = this.#lines[this.#indexed] as Line;
       for (const word of new Set(line.words.match(wordPattern))) {
@@ -71,7 +98,11 @@ export class Said {
       const having = this.#index.get(word) ?? [];
       if (having.length < fewest.length) fewest = having;
     }
-    return fewest.filter(({ words }) => says(words, asked));
+    for (const line of fewest) {
+      this.#searched += line.words.length + lineCost;
+      if (this.#searched > maxSearched) return;
+      if (says(line.words, asked)) yield line;
+    }
   }
 }
 
@@ -82,6 +113,7 @@ export function plain(text: string): string {
 
 /** Whether words stand in a line by themselves: `5` is not said by `5.2` or `15`. */
 export function says(line: string, words: string): boolean {
+  if (!words) return false;
   for (let at = line.indexOf(words); at !== -1; at = line.indexOf(words, at + 1)) {
     const end = at + words.length;
     const goesOn = isWord(line, end) || (/[.,]/.test(line[end] ?? "") && /\d/.test(line[end + 1] ?? ""));
