@@ -111,3 +111,20 @@ it("reprocesses what is final", async () => {
   await fail(tenant, document, "document_corrupt");
   expect((await as(tenant)(["reprocess", document.id])).stdout).toContain("revision 2 is uploaded");
 });
+
+it("names whom to tell", async () => {
+  const run = as(await g.newTenant());
+  expect((await run(["webhooks", "ls"])).stdout).toBe("no webhooks\n");
+  const added = await run(["webhooks", "add", "https://example.org/hook", "--events", "batch.completed"]);
+  expect(added.stdout).toMatch(/^whsec_[\w+/]{43}=\n$/);
+  const listed = await run(["webhooks", "ls", "--json"]);
+  const [{ id }] = JSON.parse(listed.stdout);
+  expect(listed.stdout).not.toContain("whsec_");
+  expect((await run(["webhooks", "deliveries", id])).stdout).toBe("nothing yet\n");
+  expect((await run(["webhooks", "redeliver", randomUUID()])).code).toBe(1);
+  expect((await run(["webhooks", "rm", id])).stdout).toBe(`removed ${id}\n`);
+  expect(await run(["webhooks", "add", "http://localhost/"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("webhook_target_refused"),
+  });
+});

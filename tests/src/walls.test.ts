@@ -29,9 +29,11 @@ const system = [
   "sluice_begin_stage",
   "sluice_breakers",
   "sluice_cancel_step",
+  "sluice_collect_deliveries",
   "sluice_create_organization",
   "sluice_dispatch",
   "sluice_events_since",
+  "sluice_expire_deliveries",
   "sluice_expire_idempotency_keys",
   "sluice_fold_tallies",
   "sluice_hand_back",
@@ -53,6 +55,7 @@ const system = [
   "sluice_stats",
   "sluice_stranded",
   "sluice_sweep_parts",
+  "sluice_take_deliveries",
   "sluice_watch_failures",
 ];
 

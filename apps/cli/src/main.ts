@@ -18,6 +18,7 @@ import { reprocessCommand } from "./commands/reprocess.js";
 import { searchCommand } from "./commands/search.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
+import { webhooksCommand } from "./commands/webhooks.js";
 import { whyCommand } from "./commands/why.js";
 import { CommandError, exitCodes } from "./exit-codes.js";
 
@@ -39,6 +40,7 @@ for (const add of [
   deadLettersCommand,
   reprocessCommand,
   queuesCommand,
+  webhooksCommand,
   ledgerCommand,
   migrateCommand,
   orgCommand,

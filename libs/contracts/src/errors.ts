@@ -398,6 +398,12 @@ const table = {
     title: "The oldest document has waited longer than more are taken.",
     advice: "Send on after the time in Retry-After. See `cap`.",
   },
+  webhook_target_refused: {
+    kind: "request",
+    status: 422,
+    title: "Webhooks are not sent to this address.",
+    advice: "Use https and a public address; WEBHOOK_ALLOW_PRIVATE lifts both.",
+  },
   organization_ambiguous: {
     kind: "request",
     status: 400,

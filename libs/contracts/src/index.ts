@@ -26,3 +26,4 @@ export * from "./operations.js";
 export * from "./parsed.js";
 export * from "./status.js";
 export * from "./story.js";
+export * from "./webhooks.js";

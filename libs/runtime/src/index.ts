@@ -1,4 +1,5 @@
 /** Process concerns: configuration, life cycle, logs, metrics, health. Knows nothing of documents. */
+export { isPublicAddress, outboundConfig } from "./addresses.js";
 export {
   type ConfigDefinition,
   ConfigError,

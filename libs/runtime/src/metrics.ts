@@ -58,6 +58,9 @@ const catalog = {
   recounted: counter("sluice_recounted_total", "Acceptances held against their ingestions by the rolling recount.", []),
   recountAge: gauge("sluice_recount_age_seconds", "Since the rolling recount last came to its end.", []),
   miscounted: counter("sluice_miscounted_total", "Counts that the rolling recount found wrong and put right.", []),
+  webhookDeliveries: counter("sluice_webhook_deliveries_total", "Tries to tell a webhook, and how they ended.", [
+    "outcome",
+  ]),
   swept: counter("sluice_swept_total", "Leftovers removed, by kind.", ["kind"]),
 };
 

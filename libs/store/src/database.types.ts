@@ -43,6 +43,10 @@ export type Database = {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_model: string; p_after: number; p_limit: number };
         Returns: Json;
       };
+      sluice_collect_deliveries: {
+        Args: { p_limit: number };
+        Returns: number;
+      };
       sluice_create_api_key: {
         Args: { p_organization: string; p_name: string; p_prefix: string; p_hash: string; p_scopes: string[]; p_expires_at?: string };
         Returns: string;
@@ -54,6 +58,10 @@ export type Database = {
       sluice_create_organization: {
         Args: { p_name: string };
         Returns: string;
+      };
+      sluice_create_webhook: {
+        Args: { p_organization: string; p_caller: Json; p_url: string; p_events: string[]; p_secret: string };
+        Returns: Json;
       };
       sluice_dead_letters: {
         Args: { p_organization: string; p_caller: Json; p_filter: Json; p_before_at: string; p_before_id: string; p_limit: number };
@@ -67,6 +75,10 @@ export type Database = {
         Args: { p_organization: string; p_caller: Json; p_document: string };
         Returns: Json;
       };
+      sluice_delete_webhook: {
+        Args: { p_organization: string; p_caller: Json; p_webhook: string };
+        Returns: Json;
+      };
       sluice_dispatch: {
         Args: { p_limit: number; p_window: number; p_organizations?: string[] };
         Returns: Json;
@@ -78,6 +90,10 @@ export type Database = {
       sluice_events_since: {
         Args: { p_xid: string; p_id: number; p_limit: number };
         Returns: Json;
+      };
+      sluice_expire_deliveries: {
+        Args: { p_days: number; p_limit: number };
+        Returns: number;
       };
       sluice_expire_idempotency_keys: {
         Args: Record<PropertyKey, never>;
@@ -207,6 +223,10 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: Json;
       };
+      sluice_redeliver: {
+        Args: { p_organization: string; p_caller: Json; p_delivery: string };
+        Returns: Json;
+      };
       sluice_register_model: {
         Args: { p_id: string; p_provider: string; p_name: string; p_dimensions: number; p_lexical: boolean };
         Returns: undefined;
@@ -259,6 +279,10 @@ export type Database = {
         Args: { p_organization: string; p_user: string; p_role: string };
         Returns: undefined;
       };
+      sluice_settle_delivery: {
+        Args: { p_organization: string; p_delivery: string; p_state: string; p_status: number; p_code: string; p_delay_ms: number };
+        Returns: undefined;
+      };
       sluice_settle_review: {
         Args: { p_organization: string; p_caller: Json; p_review: string };
         Returns: Json;
@@ -279,12 +303,24 @@ export type Database = {
         Args: { p_limit: number };
         Returns: number;
       };
+      sluice_take_deliveries: {
+        Args: { p_limit: number; p_each: number; p_lease_ms: number };
+        Returns: Json;
+      };
       sluice_touch_request: {
         Args: { p_organization: string; p_key: string };
         Returns: undefined;
       };
       sluice_watch_failures: {
         Args: { p_window_ms: number; p_share: number; p_least: number; p_permanent: string[]; p_queues: Json };
+        Returns: Json;
+      };
+      sluice_webhook_deliveries: {
+        Args: { p_organization: string; p_caller: Json; p_webhook: string; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
+      sluice_webhooks: {
+        Args: { p_organization: string; p_caller: Json };
         Returns: Json;
       };
       sluice_why: {

@@ -7,6 +7,7 @@ import { createReading } from "./reading.js";
 import { createRpc, type StoreOptions } from "./rpc.js";
 import { createSupervision } from "./supervision.js";
 import { createTenancy } from "./tenancy.js";
+import { createWebhooks } from "./webhooks.js";
 import { createWork } from "./work.js";
 
 export function createStore(options: StoreOptions) {
@@ -18,6 +19,7 @@ export function createStore(options: StoreOptions) {
     work: createWork(rpc),
     reading: createReading(rpc),
     operations: createOperations(rpc),
+    webhooks: createWebhooks(rpc),
     supervision: createSupervision(rpc),
     objects,
     /** Erases stored objects. Storage first: were the debt struck off first, a crash in between would keep an object for ever. */
@@ -46,6 +48,7 @@ export { connectPostgres } from "./postgres.js";
 export type { DerivedKind } from "./reading.js";
 export type { EventCursor, Finding, Stats, StoredEvent, Stranded } from "./supervision.js";
 export { allScopes, type Organization, type ScopeName } from "./tenancy.js";
+export type { DueDelivery } from "./webhooks.js";
 export {
   type Begun,
   type Chunk,

@@ -20,6 +20,7 @@ import { searchOperations } from "./routes/search.js";
 import { serviceOperations } from "./routes/service.js";
 import { streamOperations } from "./routes/streams.js";
 import { uploadOperations } from "./routes/uploads.js";
+import { webhookOperations } from "./routes/webhooks.js";
 import { whyOperations } from "./routes/why.js";
 
 /** The HTTP application: its calls are listed by the modules under `routes`, and described by what they declare. */
@@ -37,6 +38,7 @@ export function createApp(context: GatewayContext): Express {
     ...queueOperations(context),
     ...ledgerOperations(context),
     ...reviewOperations(context),
+    ...webhookOperations(context),
     ...serviceOperations(context, described),
     ...healthOperations(context),
   ];

@@ -1,6 +1,6 @@
 import { embeddingConfig } from "@sluice/embeddings";
 import { queueConfig } from "@sluice/queue";
-import { type ConfigOf, variable } from "@sluice/runtime";
+import { type ConfigOf, outboundConfig, variable } from "@sluice/runtime";
 import { storeConfig } from "@sluice/store";
 import { z } from "zod";
 
@@ -79,6 +79,7 @@ export const gatewayConfig = {
       "How old what is known of the backlog may be; milliseconds. So much can come in on top of a cap.",
     ),
   },
+  webhooks: outboundConfig,
   window: variable(
     "IN_FLIGHT_WINDOW",
     positive(64),

@@ -1,6 +1,6 @@
 import { jobCatalog } from "@sluice/contracts";
 import { queueConfig, workerConfig } from "@sluice/queue";
-import { variable } from "@sluice/runtime";
+import { outboundConfig, variable } from "@sluice/runtime";
 import { storeConfig } from "@sluice/store";
 import { z } from "zod";
 
@@ -46,6 +46,15 @@ export const supervisorConfig = {
       "When more than this share of a stage's tries failed, by no fault of the documents, it is paused.",
     ),
     least: variable("FAILURE_LEAST", positive(20), "Failures it takes at least to pause a stage."),
+  },
+  webhooks: {
+    ...outboundConfig,
+    intervalMs: variable("WEBHOOK_INTERVAL_MS", positive(1_000), "How often what happened is told on; milliseconds."),
+    timeoutMs: variable(
+      "WEBHOOK_TIMEOUT_MS",
+      positive(10_000),
+      "How long a receiver may take to answer; milliseconds.",
+    ),
   },
   recountMs: variable(
     "RECOUNT_INTERVAL_MS",

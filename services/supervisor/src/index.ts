@@ -10,6 +10,7 @@ import { createJobSweeper } from "./job-sweeper.js";
 import { createLeadership } from "./leadership.js";
 import { createReconciler } from "./reconciler.js";
 import { createSweeper } from "./sweeper.js";
+import { createSender } from "./webhooks/sender.js";
 
 export { supervisorConfig } from "./config.js";
 
@@ -41,6 +42,7 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
     if (dispatcher.busy()) dispatching.nudge();
   });
   const auditor = createAuditor({ supervision, metrics, logger });
+  const sender = createSender({ webhooks: store.webhooks, metrics, logger, ...config.webhooks });
   const loops = [
     dispatching,
     whileLeading(
@@ -65,6 +67,8 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
     whileLeading("failures", 5_000, createFailureWatch({ supervision, logger, ...config.failures })),
     whileLeading("recount", config.recountMs, auditor.ingestions),
     whileLeading("recount-tallies", config.recountMs, auditor.tallies),
+    whileLeading("webhooks", config.webhooks.intervalMs, sender.turn),
+    whileLeading("webhooks-forget", 600_000, sender.forget),
     whileLeading("gauges", 5_000, createGauges({ supervision, producer, metrics, logger })),
     whileLeading(
       "standings",
@@ -82,6 +86,7 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
     destroy() {
       destroying ??= (async () => {
         unlisten();
+        sender.destroy();
         await Promise.all(loops.map((loop) => loop.destroy()));
         await leadership.destroy();
         await producer.destroy();
