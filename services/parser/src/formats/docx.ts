@@ -26,7 +26,7 @@ export const docx: Format = {
   mediaTypes: ["application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
   aliases: ["application/msword", "application/vnd.ms-word.document.macroenabled.12", "application/zip"],
   async parse(source, out, limits) {
-    const zip = await Zip.open(source.path, limits.maxExpandedBytes);
+    const zip = await Zip.open(source.path, limits);
     try {
       const files = new Package(zip, limits);
       const body = mainPart(zip);

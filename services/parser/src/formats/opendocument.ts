@@ -23,7 +23,7 @@ export const opendocument: Format = {
   mediaTypes: [`${prefix}text`, `${prefix}spreadsheet`, `${prefix}presentation`],
   aliases: ["text", "spreadsheet", "presentation"].map((kind) => `${prefix}${kind}-template`).concat("application/zip"),
   async parse(source, out, limits) {
-    const zip = await Zip.open(source.path, limits.maxExpandedBytes);
+    const zip = await Zip.open(source.path, limits);
     try {
       const files = new Package(zip, limits);
       if (await isSpreadsheet(files)) await writeSheets(files, out);

@@ -37,7 +37,7 @@ export function createProbe(
     text,
     xmlRoot: once(() => xmlRoot(text().replace(/^\ufeff/, ""))),
     zipMembers: once(async () => {
-      const zip = await Zip.open(path, limits.maxExpandedBytes);
+      const zip = await Zip.open(path, limits);
       zip.close();
       return zip.members;
     }),
