@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { forSearch, SluiceError } from "@sluice/contracts";
 import type { Picture } from "../picture/picture.js";
-import { type OutlineEntry, PdfDocument } from "../reading/pdf-document.js";
+import { type OutlineEntry, PdfDocument, type PdfFile } from "../reading/pdf-document.js";
 import type { LayoutBlock } from "../reading/pdf-layout.js";
 import { judgeTextLayer } from "../reading/text-layer.js";
 import { isDamage, writePicturePage, writeRecognised } from "../recognition/write-page.js";
@@ -18,7 +19,7 @@ export const pdf: Format = {
   family: "pdf",
   recognise: () => 10,
   keeps:
-    "Each page's text in reading order, tables where text stands in columns, the outline's headings as titles, filled-in form fields, remarks; embedded files as children. Pages that are pictures, and pages whose text layer is damaged, are recognised.",
+    "Each page's text in reading order, tables where text stands in columns, the outline's headings as titles, filled-in form fields with what was ticked and chosen, remarks; embedded files, those in remarks too, as children. Pages that are pictures, and pages whose text layer is damaged, are recognised.",
   codes: ["document_encrypted", "document_illegible", "ocr_required"],
   limits: ["maxPages", "maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/pdf"],
@@ -29,19 +30,35 @@ export const pdf: Format = {
       if (document.pages > limits.maxPages) throw new SluiceError("limit_pages");
       out.pages(document.pages);
       out.header({ title: await document.title() });
-      await pages(document, out);
-      const attachments = await document.attachments();
-      for (const [index, { name, bytes }] of attachments.entries()) {
-        await out.child({ path: `attachment[${index}]`, fileName: name, declaredType: null, bytes });
-      }
+      const files = new Files(out);
+      await pages(document, out, files);
+      for (const file of await document.attachments()) await files.give(file);
     } finally {
       await document.destroy();
     }
   },
 };
 
+/** Files within, each once: what a remark on a page holds may be listed with the document's own as well. */
+class Files {
+  readonly #out: Output;
+  readonly #given = new Set<string>();
+
+  constructor(out: Output) {
+    this.#out = out;
+  }
+
+  async give({ name, bytes }: PdfFile): Promise<void> {
+    const key = `${name}\n${createHash("sha256").update(bytes).digest("hex")}`;
+    if (this.#given.has(key)) return;
+    const path = `attachment[${this.#given.size}]`;
+    this.#given.add(key);
+    await this.#out.child({ path, fileName: name || null, declaredType: null, bytes });
+  }
+}
+
 /** One page at a time: its text is handed on before the next is read. */
-async function pages(document: PdfDocument, out: Output): Promise<void> {
+async function pages(document: PdfDocument, out: Output, files: Files): Promise<void> {
   const count = { text: 0, recognised: 0, image: 0, blank: 0, unreadable: 0 };
   const outline = await document.outline();
   let under: OutlineEntry | undefined;
@@ -58,6 +75,8 @@ async function pages(document: PdfDocument, out: Output): Promise<void> {
       await out.page(page.kind);
       if (page.kind === "text") under = await writeLayout(out, page.blocks, outline.get(number) ?? [], under);
     }
+    if (page.kind !== "unreadable" && document.isDamaged(number)) out.warn("page_damaged", number);
+    for (const file of document.takeRemarked()) await files.give(file);
   }
   if (count.text + count.recognised > 0) return;
   if (count.image > 0) throw new SluiceError("ocr_required");

@@ -8,7 +8,9 @@ import { OPS, Util } from "pdfjs-dist/legacy/build/pdf.mjs";
 import type { PDFDocumentProxy, PDFPageProxy } from "pdfjs-dist/types/src/pdf.js";
 import { greyOf } from "../picture/grey.js";
 import type { Picture } from "../picture/picture.js";
+import { hearComplaints, lostOn } from "./pdf-complaints.js";
 import { type LayoutBlock, layOut, type Run } from "./pdf-layout.js";
+import { dropPageCounts, pageObjects } from "./pdf-pages.js";
 import { pictureShare } from "./pdf-pictures.js";
 
 /** Character maps of Asian fonts and the decoders of images lie beside pdf.js. */
@@ -58,9 +60,20 @@ export class PdfDocument {
   readonly #parser: PDFParse;
   readonly #document: PDFDocumentProxy;
   #strict: Promise<Opened | null> | undefined;
+  /** Files that remarks on the pages read so far hold. */
+  #remarked: PdfFile[] = [];
+  /** Pages of which something could not be read. */
+  readonly #damaged = new Set<number>();
+  /** The page that was asked for last. */
+  #current = 0;
+  readonly #stopHearing: () => void;
 
   private constructor(path: string, { parser, document }: Opened) {
     this.#path = path;
+    this.#stopHearing = hearComplaints((complaint) => {
+      const page = lostOn(complaint);
+      if (page !== undefined) this.#damaged.add(page ?? this.#current);
+    });
     this.#parser = parser;
     this.#document = document;
   }
@@ -68,7 +81,7 @@ export class PdfDocument {
   /** Fails with `document_encrypted` where the empty password does not open it. */
   static async open(path: string): Promise<PdfDocument> {
     try {
-      return new PdfDocument(path, await load(path, false));
+      return new PdfDocument(path, await loadAll(path));
     } catch (error) {
       // The disk's trouble is not the document's.
       if (error instanceof Error && "syscall" in error) throw error;
@@ -92,9 +105,11 @@ export class PdfDocument {
   /** The page's text layer as it is laid out, then what was filled in or noted on it. */
   async blocks(number: number): Promise<LayoutBlock[]> {
     const page = await this.#document.getPage(number);
+    this.#current = number;
     try {
       const blocks = [...(await runsByDirection(page)).values()].flatMap(layOut);
-      const notes = await annotations(page).catch(() => []);
+      const { notes, files } = await annotations(page).catch(() => ({ notes: [], files: [] }));
+      this.#remarked.push(...files);
       return notes.length > 0 ? [...blocks, { lines: notes }] : blocks;
     } finally {
       page.cleanup();
@@ -170,8 +185,18 @@ export class PdfDocument {
     return /\/Subtype\s*\/Image\b/.test((await readFile(this.#path)).toString("latin1"));
   }
 
+  /** Whether something on a page that was read could not be. */
+  isDamaged(number: number): boolean {
+    return this.#damaged.has(number);
+  }
+
+  /** Files in remarks on the pages read since the last call. */
+  takeRemarked(): PdfFile[] {
+    return this.#remarked.splice(0);
+  }
+
   /** Files embedded in the document. */
-  async attachments(): Promise<{ name: string; bytes: Uint8Array }[]> {
+  async attachments(): Promise<PdfFile[]> {
     const found = (await this.#document.getAttachments().catch(() => null)) as Record<
       string,
       { filename?: string; content?: Uint8Array }
@@ -182,6 +207,7 @@ export class PdfDocument {
   }
 
   async destroy(): Promise<void> {
+    this.#stopHearing();
     const strict = await this.#strict;
     await strict?.parser.destroy();
     await this.#parser.destroy();
@@ -190,15 +216,27 @@ export class PdfDocument {
   async #openStrict(): Promise<Opened | null> {
     if ((await stat(this.#path)).size > maxCheckedBytes) return null;
     // Files that only open with repairs tell nothing this way.
-    return load(this.#path, true).catch(() => null);
+    return load(await readFile(this.#path), true).catch(() => null);
   }
 }
 
-async function load(path: string, stopAtErrors: boolean): Promise<Opened> {
+/** All pages, whatever number of them the file gives. */
+async function loadAll(path: string): Promise<Opened> {
+  const file = await readFile(path);
+  const opened = await load(file, false);
+  if (pageObjects(file) <= opened.document.numPages) return opened;
+  dropPageCounts(file);
+  const again = await load(file, false).catch(() => null);
+  const [kept, other] = again && again.document.numPages > opened.document.numPages ? [again, opened] : [opened, again];
+  await other?.parser.destroy();
+  return kept;
+}
+
+async function load(file: Buffer, stopAtErrors: boolean): Promise<Opened> {
   const parser = new PDFParse({
-    data: new Uint8Array(await readFile(path)),
+    data: new Uint8Array(file),
     stopAtErrors,
-    verbosity: VerbosityLevel.ERRORS,
+    verbosity: VerbosityLevel.INFOS,
     isEvalSupported: false,
     useSystemFonts: false,
     disableFontFace: true,
@@ -250,6 +288,12 @@ async function operators(document: PDFDocumentProxy, number: number): Promise<nu
   return fnArray;
 }
 
+/** A file within the document. */
+export interface PdfFile {
+  name: string;
+  bytes: Uint8Array;
+}
+
 interface Annotation {
   subtype?: string;
   fieldType?: string;
@@ -257,30 +301,48 @@ interface Annotation {
   alternativeText?: string;
   fieldValue?: unknown;
   checkBox?: boolean;
+  radioButton?: boolean;
+  /** What a radio button stands for. */
+  buttonValue?: string | null;
+  options?: { exportValue?: string; displayValue?: string }[];
+  file?: { filename?: string; content?: Uint8Array };
   contentsObj?: { str?: string };
   hidden?: boolean;
   password?: boolean;
 }
 
 /** Filled-in form fields and written remarks are not in the text layer. */
-async function annotations(page: PDFPageProxy): Promise<string[]> {
+async function annotations(page: PDFPageProxy): Promise<{ notes: string[]; files: PdfFile[] }> {
   const found = (await page.getAnnotations({ intent: "display" })) as Annotation[];
-  return found.flatMap((annotation) => {
+  const files = found.flatMap(({ file }) =>
+    file?.content?.length ? { name: file.filename ?? "", bytes: file.content } : [],
+  );
+  const notes = found.flatMap((annotation) => {
     if (annotation.hidden || annotation.password) return [];
     if (annotation.subtype === "Widget") return field(annotation);
     const remark =
       annotation.subtype === "Link" || annotation.subtype === "Popup" ? "" : annotation.contentsObj?.str?.trim();
     return remark || [];
   });
+  return { notes, files };
 }
 
-function field({ fieldType, alternativeText, fieldName, fieldValue, checkBox }: Annotation): string[] {
+function field({
+  fieldType,
+  alternativeText,
+  fieldName,
+  fieldValue,
+  checkBox,
+  radioButton,
+  buttonValue,
+  options,
+}: Annotation): string[] {
   const label = alternativeText || fieldName || "";
-  const value = Array.isArray(fieldValue)
-    ? fieldValue.join(", ")
-    : typeof fieldValue === "string"
-      ? fieldValue.trim()
-      : "";
+  const chosen = [fieldValue].flat().filter((each): each is string => typeof each === "string");
+  // Choices are shown by another text than they are sent by.
+  const shown = chosen.map((each) => options?.find(({ exportValue }) => exportValue === each)?.displayValue || each);
+  const value = shown.join(", ").trim();
+  if (radioButton) return value && value !== "Off" && value === buttonValue ? [`[x] ${label}: ${value}`] : [];
   if (!value || value === "Off" || (fieldType === "Btn" && !checkBox)) return [];
   if (fieldType === "Sig") return [];
   return [fieldType === "Btn" ? `[x] ${label}` : `${label}: ${value}`];
