@@ -163,6 +163,10 @@ describe("PDF", () => {
     expect(await texts(file("4 0 R 5 0 R", 1))).toEqual([["One", "Two"], 2]);
     expect(await texts(file("4 0 R 5 0 R", 2))).toEqual([["One", "Two"], 2]);
     expect(await texts(file("4 0 R", 1))).toEqual([["One"], 1]);
+    const sound = await draw([(d) => void d.text("One"), (d) => void d.text("Two")]);
+    const low = Buffer.from(sound.toString("latin1").replace("/Count 2", "/Count 1"), "latin1");
+    expect(low.equals(sound)).toBe(false);
+    expect(await texts(low)).toEqual([["One", "Two"], 2]);
   });
 
   test("a page of which something can't be read says so", async () => {
