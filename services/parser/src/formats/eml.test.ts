@@ -24,9 +24,10 @@ describe("mail", () => {
     const rich =
       "Content-Type: text/html\n\n<p>Results of today, see below for all of them</p><table><tr><th>Test</th><th>Value</th></tr><tr><td>Na</td><td>140</td></tr></table>";
     const mail = head + multipart("alternative", "Content-Type: text/plain\n\nSee HTML.", rich);
-    const { tables, text } = await parseBytes(mail);
+    const { tables, text, summary } = await parseBytes(mail);
     expect(text).toContain("Na | 140");
     // What only the text says is not lost with it.
+    expect(summary.warnings).toEqual([{ code: "mail_bodies_differ" }]);
     expect(text.endsWith("140\n\nSee HTML.")).toBe(true);
     expect(tables).toMatchObject([{ headerRows: 1 }]);
   });

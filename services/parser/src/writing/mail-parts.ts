@@ -38,7 +38,9 @@ export async function writeMail(out: Output, { subject, fields, text, rich }: Ma
   // The marked-up text says something that the plain one does not; what only the plain one says follows it.
   await below(out, rich);
   const rest = linesBeside(plain, blocksText(rich));
-  if (rest.length > 0) await out.text(rest.join("\n"), "\n\n");
+  if (rest.length === 0) return;
+  out.warn("mail_bodies_differ");
+  await out.text(rest.join("\n"), "\n\n");
 }
 
 async function below(out: Output, [first, ...rest]: Block[]): Promise<void> {
