@@ -1,8 +1,9 @@
 import { forSearch, SluiceError } from "@sluice/contracts";
 import type { Picture } from "../picture/picture.js";
-import { type OutlineEntry, PdfDocument } from "../reading/pdf-document.js";
+import { PdfDocument } from "../reading/pdf-document.js";
 import type { LayoutBlock } from "../reading/pdf-layout.js";
-import { judgeTextLayer } from "../reading/text-layer.js";
+import type { OutlineEntry } from "../reading/pdf-outline.js";
+import { lettersIn } from "../reading/text-layer.js";
 import { isDamage, writePicturePage, writeRecognised } from "../recognition/write-page.js";
 import type { Format, Output } from "./format.js";
 
@@ -106,10 +107,6 @@ function squeezed(text: string): string {
     .replace(/[^\p{L}\p{N}]+/gu, "");
 }
 
-function textOf(blocks: readonly LayoutBlock[]): string {
-  return blocks.flatMap((block) => ("rows" in block ? block.rows.map((row) => row.join(" ")) : block.lines)).join("\n");
-}
-
 /** Of a text layer that may not say what the page shows, and what is recognised on the page: what says more. */
 async function writeBetter(
   out: Output,
@@ -121,7 +118,7 @@ async function writeBetter(
     if (isDamage(error)) return null;
     throw error;
   });
-  if (recognised?.kind === "ocr" && (isDamaged || letters(recognised.text) >= letters(text))) {
+  if (recognised?.kind === "ocr" && (isDamaged || lettersIn(recognised.text) >= lettersIn(text))) {
     await writeRecognised(out, recognised);
     return "recognised";
   }
@@ -129,10 +126,6 @@ async function writeBetter(
   if (isDamaged) out.warn("text_layer_damaged", number);
   await out.section({ text });
   return "text";
-}
-
-function letters(text: string): number {
-  return text.match(/[\p{L}\p{N}]/gu)?.length ?? 0;
 }
 
 type PageRead =
@@ -143,13 +136,11 @@ type PageRead =
 /** A damaged page does not take the others with it. */
 async function readPage(document: PdfDocument, number: number): Promise<PageRead> {
   try {
-    const blocks = await document.blocks(number);
-    const text = textOf(blocks);
-    if (!/[^\s\p{Cc}\p{Cf}]/u.test(text)) return { kind: await document.look(number) };
-    const layer = judgeTextLayer(text);
+    const { blocks, text, layer } = await document.page(number);
+    if (layer === "none") return { kind: await document.look(number) };
     if (layer === "damaged") return { kind: "doubtful", text, isDamaged: true };
     // A line that a fax machine or a scanning program put over a picture of the page.
-    const isShort = layer === "sparse" || letters(text) < fewLettersOverPicture;
+    const isShort = layer === "sparse" || lettersIn(text) < fewLettersOverPicture;
     const isOverPicture = isShort && (await document.pictureShare(number)) >= scanShare;
     return isOverPicture ? { kind: "doubtful", text, isDamaged: false } : { kind: "text", blocks };
   } catch {
