@@ -32,7 +32,8 @@ export const pdf: Format = {
       out.header({ title: await document.title() });
       await pages(document, out);
       const attachments = await document.attachments();
-      for (const [index, { name, bytes }] of attachments.entries()) {
+      if (attachments === null) out.warn("attachments_unread");
+      for (const [index, { name, bytes }] of (attachments ?? []).entries()) {
         await out.child({ path: `attachment[${index}]`, fileName: name, declaredType: null, bytes });
       }
     } finally {
@@ -47,7 +48,7 @@ async function pages(document: PdfDocument, out: Output): Promise<void> {
   const outline = await document.outline();
   let under: OutlineEntry | undefined;
   for (let number = 1; number <= document.pages; number += 1) {
-    const page = await readPage(document, number);
+    const page = await readPage(document, number, out);
     const picture = () => document.picture(number);
     if (page.kind === "image") {
       count[await writePicturePage(out, number, picture)] += 1;
@@ -134,9 +135,10 @@ type PageRead =
   | { kind: "doubtful"; text: string; isDamaged: boolean };
 
 /** A damaged page does not take the others with it. */
-async function readPage(document: PdfDocument, number: number): Promise<PageRead> {
+async function readPage(document: PdfDocument, number: number, out: Output): Promise<PageRead> {
   try {
-    const { blocks, text, layer } = await document.page(number);
+    const { blocks, text, layer, lacksNotes } = await document.page(number);
+    if (lacksNotes) out.warn("annotations_unread", number);
     if (layer === "none") return { kind: await document.look(number) };
     if (layer === "damaged") return { kind: "doubtful", text, isDamaged: true };
     // A line that a fax machine or a scanning program put over a picture of the page.

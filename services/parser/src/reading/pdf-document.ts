@@ -14,6 +14,8 @@ export interface PageReading {
   blocks: LayoutBlock[];
   text: string;
   layer: TextLayer | "none";
+  /** What is filled in or noted on the page could not be read. */
+  lacksNotes?: boolean;
 }
 const bestFirst = ["sound", "sparse", "damaged", "none"];
 
@@ -53,16 +55,18 @@ export class PdfDocument {
   }
 
   async title(): Promise<string | null> {
-    return this.#trusted?.title() ?? (await this.#whole()).title();
+    return this.#isSound ? this.#ask((pdfium) => pdfium.title()) : (await this.#whole()).title();
   }
 
   async outline(): Promise<Outline> {
-    return this.#trusted?.outline() ?? (await this.#whole()).outline();
+    const outline = this.#isSound ? this.#ask((pdfium) => pdfium.outline()) : null;
+    return outline ?? (await this.#whole()).outline();
   }
 
-  /** Files embedded in the document. */
-  async attachments(): Promise<{ name: string; bytes: Uint8Array }[]> {
-    return this.#trusted?.hasAttachments === false ? [] : (await this.#whole()).attachments();
+  /** Files embedded in the document; null where there are some that can't be read. */
+  async attachments(): Promise<{ name: string; bytes: Uint8Array }[] | null> {
+    if (this.#isSound && this.#ask((pdfium) => pdfium.hasAttachments) === false) return [];
+    return (await this.#whole().catch(() => null))?.attachments() ?? null;
   }
 
   /** The page's text layer as it is laid out, then what was filled in or noted on it. Fails where no reader reads it. */
@@ -71,7 +75,8 @@ export class PdfDocument {
     const quick = this.#isSound ? this.#byPdfium(number) : null;
     const reading = quick && isGood(quick) ? quick : await this.#better(number, quick);
     if (quick && !quick.hasNotes) return reading;
-    const notes = await (await this.#whole()).notes(number);
+    const notes = await this.#notes(number);
+    if (notes === null) return { ...reading, lacksNotes: true };
     return notes.length > 0 ? judged([...reading.blocks, { lines: notes }]) : reading;
   }
 
@@ -82,7 +87,8 @@ export class PdfDocument {
 
   /** The share of the page that its pictures cover. */
   async pictureShare(number: number): Promise<number> {
-    return this.#trusted?.pictureShare(number) ?? (await this.#whole()).pictureShare(number);
+    const share = this.#isSound ? this.#ask((pdfium) => pdfium.pictureShare(number)) : null;
+    return share ?? (await this.#whole()).pictureShare(number);
   }
 
   /** The page drawn. */
@@ -102,8 +108,14 @@ export class PdfDocument {
     this.#pdfjs = null;
   }
 
-  get #trusted(): PdfiumDocument | null {
-    return this.#isSound ? this.#pdfium : null;
+  /** Null also after a fault, when nothing is known of PDFium's memory: it is left behind. */
+  #ask<T>(question: (pdfium: PdfiumDocument) => T): T | null {
+    try {
+      return this.#pdfium && question(this.#pdfium);
+    } catch {
+      this.#pdfium = null;
+      return null;
+    }
   }
 
   async #whole(): Promise<PdfjsDocument> {
@@ -115,6 +127,14 @@ export class PdfDocument {
     const hadPdfium = this.#pdfium !== null;
     await this.destroy();
     if (hadPdfium) this.#pdfium = await PdfiumDocument.open(this.#path);
+  }
+
+  async #notes(number: number): Promise<string[] | null> {
+    try {
+      return await (await this.#whole()).notes(number);
+    } catch {
+      return null;
+    }
   }
 
   /** Of both readers' text, that which makes more sense. */
@@ -134,14 +154,8 @@ export class PdfDocument {
   }
 
   #byPdfium(number: number): (PageReading & { hasNotes: boolean; isExact: boolean }) | null {
-    try {
-      const page = this.#pdfium?.text(number);
-      return page ? { ...judged(laidOut(page.runs)), hasNotes: page.hasNotes, isExact: page.isExact } : null;
-    } catch {
-      // After a fault nothing is known of its memory: it is left behind.
-      this.#pdfium = null;
-      return null;
-    }
+    const page = this.#ask((pdfium) => pdfium.text(number));
+    return page ? { ...judged(laidOut(page.runs)), hasNotes: page.hasNotes, isExact: page.isExact } : null;
   }
 }
 

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { maxOutlineEntries, maxOutlineLevel, type Outline } from "./pdf-outline.js";
 import { combined, type Matrix, PageRuns } from "./pdf-runs.js";
 import { Pdfium } from "./pdfium.js";
@@ -43,16 +42,17 @@ export class PdfiumDocument {
 
   /** Null where PDFium does not open it. */
   static async open(path: string): Promise<PdfiumDocument | null> {
-    const bytes = await readFile(path);
     try {
       const engine = await Pdfium.take();
-      const file = engine.place(bytes);
-      const document = engine.call.FPDF_LoadMemDocument(file, bytes.length, 0);
-      if (document !== 0) return new PdfiumDocument(engine, file, document);
-      engine.call.free(file);
+      const { place, bytes } = engine.placeFile(path);
+      const document = engine.call.FPDF_LoadMemDocument(place, bytes, 0);
+      if (document !== 0) return new PdfiumDocument(engine, place, document);
+      engine.call.free(place);
       engine.spare();
       return null;
-    } catch {
+    } catch (error) {
+      // The disk's trouble is not the document's.
+      if (error instanceof Error && "syscall" in error) throw error;
       return null;
     }
   }

@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { PDFiumModule } from "@hyzyla/pdfium";
@@ -139,6 +140,24 @@ export class Pdfium {
     const place = this.allocate(Math.max(1, bytes.length));
     new Uint8Array(this.#memory.buffer).set(bytes, place);
     return place;
+  }
+
+  /** A file's bytes, without another copy of them beside. */
+  placeFile(path: string): { place: number; bytes: number } {
+    const file = openSync(path, "r");
+    try {
+      const bytes = fstatSync(file).size;
+      const place = this.allocate(Math.max(1, bytes));
+      const room = new Uint8Array(this.#memory.buffer, place, bytes);
+      for (let at = 0; at < bytes; ) {
+        const read = readSync(file, room, at, bytes - at, at);
+        if (read === 0) break;
+        at += read;
+      }
+      return { place, bytes };
+    } finally {
+      closeSync(file);
+    }
   }
 
   /** What a function writes that tells the length of a string and puts as much of it as there is room for. */

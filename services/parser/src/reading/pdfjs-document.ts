@@ -94,7 +94,7 @@ export class PdfjsDocument {
 
   /** What was filled in or noted on a page, which is not in the text layer. */
   async notes(number: number): Promise<string[]> {
-    return annotations(await this.#document.getPage(number)).catch(() => []);
+    return annotations(await this.#document.getPage(number));
   }
 
   /** The outline's entries by the page that they lead to; what leads nowhere is left out. */
