@@ -3,8 +3,11 @@ import { deflateSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import PDFDocument from "pdfkit";
 import { ParserPool } from "../isolation/parser-pool.js";
+import { ParserProcess } from "../isolation/parser-process.js";
 import { chooseEngine } from "../recognition/choose-engine.js";
 import { parseInPool, temporaryFile } from "../testing/collect.js";
+import { heavyPdf } from "../testing/pdf-files.js";
+import { defaultLimits } from "./format.js";
 
 const pool = new ParserPool();
 afterAll(() => pool.destroy());
@@ -104,6 +107,35 @@ describe("PDF", () => {
       (d) => void d.text("see attached").file(Buffer.from("inner text"), { name: "inner.txt" }),
     ]);
     expect((await parse(file)).children).toMatchObject([{ fileName: "inner.txt", bytes: Buffer.from("inner text") }]);
+  });
+
+  test("memory does not grow with the number of pages", async () => {
+    const peakMb = async (pages: number): Promise<number> => {
+      const { file, scratchDir } = await temporaryFile(heavyPdf(pages));
+      const parser = new ParserProcess(new URL("../isolation/worker.js", import.meta.url), {
+        timeoutMs: 240_000,
+        memoryMb: 1_024,
+      });
+      let peak = 0;
+      const look = setInterval(() => {
+        peak = Math.max(peak, parser.idleMemoryMb());
+      }, 10);
+      try {
+        const job = { file, scratchDir, declaredType: null, limits: defaultLimits, recognition: "none" as const };
+        const nothing = async () => {};
+        await parser.parse(job, {
+          rows: nothing,
+          child: nothing,
+          recognised: async () => null,
+          keepRecognised: nothing,
+        });
+        return peak;
+      } finally {
+        clearInterval(look);
+        await parser.kill();
+      }
+    };
+    expect(await peakMb(400)).toBeLessThan((await peakMb(40)) * 1.5);
   });
 
   test("a page that is drawn and can't be is unreadable, not blank", async () => {
