@@ -1,17 +1,18 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PDFiumLibrary } from "@hyzyla/pdfium";
 import { forSearch } from "@sluice/contracts";
 import { defaultLimits, ParserPool, parseFile } from "@sluice/parser";
 import { PDFParse, VerbosityLevel } from "pdf-parse";
 import { peakMbBelow, usage } from "./processes.js";
 
 /**
- * One way of reading files, in a process of its own that stays: what `npm run bench -- parse` compares. `bare` is pdf-parse in one loop,
- * `in process` the parser's own reading without isolation.
+ * One way of reading files, in a process of its own that stays: what `npm run bench -- parse` compares. The libraries are
+ * called bare in one loop; `in process` is the parser's own reading without isolation.
  */
 export interface RunSetup {
-  way: "bare" | "in process" | "pool";
+  way: "pdf-parse" | "PDFium" | "in process" | "pool";
   workers: number;
 }
 export type RunRequest = { setup: RunSetup } | { files: string[] };
@@ -34,12 +35,21 @@ const nowhere = {
   keepRecognised: async () => {},
 };
 
-const bare: Read = async (file) => {
+const pdfParse: Read = async (file) => {
   const parser = new PDFParse({ data: new Uint8Array(await readFile(file)), verbosity: VerbosityLevel.ERRORS });
   const { pages, text } = await parser.getText();
   await parser.destroy();
   return { pages: pages.length, characters: forSearch(text).length };
 };
+
+const pdfium =
+  (library: PDFiumLibrary): Read =>
+  async (file) => {
+    const document = await library.loadDocument(await readFile(file));
+    const texts = [...document.pages()].map((page) => page.getText());
+    document.destroy();
+    return { pages: texts.length, characters: forSearch(texts.join("\n")).length };
+  };
 
 const inProcess: Read = async (file) => {
   const sink = {
@@ -53,7 +63,8 @@ const inProcess: Read = async (file) => {
 };
 
 async function open({ way, workers }: RunSetup): Promise<{ read: Read; close: () => Promise<void> }> {
-  if (way === "bare") return { read: bare, close: async () => {} };
+  if (way === "pdf-parse") return { read: pdfParse, close: async () => {} };
+  if (way === "PDFium") return { read: pdfium(await PDFiumLibrary.init()), close: async () => {} };
   if (way === "in process") return { read: inProcess, close: async () => {} };
   const scratchDir = await mkdtemp(join(tmpdir(), "sluice-bench-"));
   const pool = new ParserPool({ size: workers, timeoutMs: 240_000 });

@@ -76,14 +76,19 @@ async function pdftotext(files: string[]): Promise<number | null> {
 async function pdfs(files: string[], rounds: number) {
   const cores = availableParallelism();
   const setups: RunSetup[] = [
-    { way: "bare", workers: 1 },
+    { way: "pdf-parse", workers: 1 },
+    { way: "PDFium", workers: 1 },
     { way: "in process", workers: 1 },
     { way: "pool", workers: 1 },
     { way: "pool", workers: cores },
   ];
   const runners = await Promise.all(setups.map(start));
   try {
-    const [bare = [], inProcess = [], one = [], several = []] = await inTurns(runners, many(files, cores), rounds);
+    const [bare = [], pdfium = [], inProcess = [], one = [], several = []] = await inTurns(
+      runners,
+      many(files, cores),
+      rounds,
+    );
     const pages = bare[0]?.pages ?? 0;
     const poppler = await pdftotext(many(files, cores));
     const figures = (results: RunResult[]) => ({
@@ -93,10 +98,12 @@ async function pdfs(files: string[], rounds: number) {
         2,
       ),
       peakMb: results.at(-1)?.peakMb ?? 0,
-      timesAsFastAsBare: round(ratio(results, bare), 2),
+      toPdfParse: round(ratio(results, bare), 2),
+      toPdfium: round(ratio(results, pdfium), 2),
     });
     const table = {
       "pdf-parse, bare": figures(bare),
+      "PDFium, bare": figures(pdfium),
       "the parser, in process": figures(inProcess),
       "the parser, 1 worker": figures(one),
       [`the parser, ${cores} workers`]: figures(several),
@@ -106,6 +113,7 @@ async function pdfs(files: string[], rounds: number) {
     return {
       table,
       ratioOfOneWorker: round(ratio(one, bare), 3),
+      ratioToPdfium: round(ratio(one, pdfium), 3),
       ratioToInProcess: round(ratio(one, inProcess), 3),
       cores,
       speedUpOfSeveral: round(ratio(several, one), 2),
@@ -171,7 +179,7 @@ async function long(folder: string) {
 }
 
 /**
- * What isolation and structure cost: PDF pages a second through the pool beside pdf-parse called bare in one loop, every other format of the
+ * What isolation and structure cost: PDF pages a second through the pool beside pdf-parse and PDFium called bare in one loop, every other format of the
  * samples beside the same reading without isolation, and memory by the length of a PDF. With `--corpus`, the PDFs of a folder instead of
  * generated ones; `--only pdf|others|long` takes one of the three.
  */

@@ -94,6 +94,14 @@ describe("a PDF's pages", () => {
     expect(await read(file)).toBe("\u05d0\u05d1\u05d2");
   });
 
+  test("a file that says it has more pages than there are has those that there are", async () => {
+    const file = Buffer.from(page(lines).toString("latin1").replace("/Count 1>>", "/Count 9>>"), "latin1");
+    const document = await PdfDocument.open((await temporaryFile(file)).file);
+    expect(document.pages).toBe(1);
+    expect((await document.page(1)).text).toContain("Potassium");
+    await document.destroy();
+  });
+
   test("a file without a table of its objects is read", async () => {
     const whole = page(lines).toString("latin1");
     const cut = Buffer.from(whole.replace(/xref[\s\S]*trailer/, "trailer").replace(/startxref\s+\d+/, ""), "latin1");

@@ -43,7 +43,8 @@ export class PdfDocument {
     this.#pdfium = pdfium;
     this.#pdfjs = pdfjs;
     this.#isSound = pdfjs === null;
-    this.pages = pdfjs?.pages ?? pdfium?.pages ?? 0;
+    // Of a damaged file, one may find pages that the other doesn't.
+    this.pages = Math.max(pdfjs?.pages ?? 0, pdfium?.pages ?? 0);
   }
 
   /** Fails with `document_encrypted` where the empty password does not open it. */

@@ -22,6 +22,7 @@ export interface PageText {
 
 /** A PDF opened with PDFium, page by page. */
 export class PdfiumDocument {
+  /** 0 where it says that it has more than there are. */
   readonly pages: number;
   /** Whether it opened as it is; otherwise its objects were looked for, and some may be missing. */
   readonly isSound: boolean;
@@ -36,7 +37,8 @@ export class PdfiumDocument {
     this.#file = file;
     this.#document = document;
     this.#scratch = engine.allocate(64);
-    this.pages = engine.call.FPDF_GetPageCount(document);
+    const pages = engine.call.FPDF_GetPageCount(document);
+    this.pages = pages > 0 && this.#onPage(pages, () => true) ? pages : 0;
     this.isSound = this.pages > 0 && engine.call.FPDF_DocumentHasValidCrossReferenceTable(document) === 1;
   }
 
