@@ -24,6 +24,18 @@ function stat(pid: number): { parent: number; cpuSeconds: number } | undefined {
   return { parent: Number(fields[1]), cpuSeconds: ticks / ticksPerSecond };
 }
 
+function peakKb(pid: number): number {
+  return Number(/VmHWM:\s+(\d+)/.exec(read(pid, "status"))?.[1] ?? 0);
+}
+
+/** Peak memory of the largest of the processes that a process started itself (Linux). */
+export function peakMbBelow(pid: number): number {
+  const children = readdirSync("/proc")
+    .map(Number)
+    .filter((each) => each > 0 && stat(each)?.parent === pid);
+  return Math.round(Math.max(0, ...children.map(peakKb)) / 1024);
+}
+
 /** CPU seconds and peak memory of processes by name, each with its descendants (Linux). */
 export function usage(pids: Record<string, number>): Record<string, Usage> {
   const all = new Map(
@@ -42,11 +54,9 @@ export function usage(pids: Record<string, number>): Record<string, Usage> {
   return Object.fromEntries(
     Object.entries(pids).map(([name, pid]) => {
       const family = below(pid);
-      const peakKb = family
-        .map((each) => Number(/VmHWM:\s+(\d+)/.exec(read(each, "status"))?.[1] ?? 0))
-        .reduce((sum, each) => sum + each, 0);
+      const familyKb = family.map(peakKb).reduce((sum, each) => sum + each, 0);
       const cpuSeconds = family.reduce((sum, each) => sum + (all.get(each)?.cpuSeconds ?? 0), 0);
-      return [name, { cpuSeconds: Math.round(cpuSeconds * 10) / 10, peakMb: Math.round(peakKb / 1024) }];
+      return [name, { cpuSeconds: Math.round(cpuSeconds * 10) / 10, peakMb: Math.round(familyKb / 1024) }];
     }),
   );
 }

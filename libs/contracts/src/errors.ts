@@ -94,12 +94,18 @@ const table = {
   limit_expanded_size: {
     kind: "permanent",
     title: "The document unpacks to more than allowed.",
-    advice: "Raise PARSER_MAX_EXPANDED_MB if the file is trusted.",
+    advice:
+      "Raise PARSER_MAX_EXPANDED_MB, or PARSER_MAX_DESCENDANTS_MB for all it holds together, if the file is trusted.",
+  },
+  limit_members: {
+    kind: "permanent",
+    title: "The document, or what it was found in, holds more documents than allowed.",
+    advice: "Raise PARSER_MAX_CHILDREN, or PARSER_MAX_DESCENDANTS for all depths together, if the file is trusted.",
   },
   limit_nesting: {
     kind: "permanent",
     title: "The document is nested deeper than allowed.",
-    advice: "Raise PARSER_MAX_DEPTH if the file is trusted.",
+    advice: "Raise PARSER_MAX_DEPTH, or PARSER_MAX_CHILD_DEPTH for documents within documents, if the file is trusted.",
   },
   original_missing: {
     kind: "permanent",

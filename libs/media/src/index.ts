@@ -6,5 +6,6 @@ export { type Family, families } from "./family.js";
 export { type Judgement, sniff } from "./sniff.js";
 export { isSupported, type SupportedType, supportedTypes } from "./supported.js";
 export { isTarHead } from "./tar-head.js";
-export { isUtf16, textEncoding } from "./text-encoding.js";
+export { type PieceDecoder, textDecoder } from "./text-decoder.js";
+export { isWide, textEncoding } from "./text-encoding.js";
 export { type XmlRoot, xmlRoot } from "./xml-structure.js";

@@ -1,6 +1,7 @@
 import type { Family } from "./family.js";
 import { mailKind } from "./mail-head.js";
 import { isTarHead } from "./tar-head.js";
+import { textDecoder } from "./text-decoder.js";
 import { textEncoding } from "./text-encoding.js";
 import { xmlRoot, xmlWithoutPrologue } from "./xml-structure.js";
 
@@ -114,6 +115,6 @@ export function sniff(head: Uint8Array): Judgement | undefined {
   if (head.length === 0) return undefined;
   const encoding = textEncoding(head);
   if (!encoding) return undefined;
-  const mediaType = textKind(new TextDecoder(encoding).decode(head, { stream: true }));
+  const mediaType = textKind(textDecoder(encoding).decode(head, { stream: true }));
   return { family: familyOfText(mediaType), mediaType };
 }

@@ -79,6 +79,10 @@ export type Database = {
         Args: { p_organization: string; p_caller: Json; p_webhook: string };
         Returns: Json;
       };
+      sluice_descendants: {
+        Args: { p_organization: string; p_ingestion: string; p_generation: number };
+        Returns: Json;
+      };
       sluice_dispatch: {
         Args: { p_limit: number; p_window: number; p_organizations?: string[] };
         Returns: Json;

@@ -67,6 +67,11 @@ const Sealed = z.union([
   z.object({ outcome: z.enum(["stale", "incomplete", "model_inactive"]) }),
 ]);
 export type Sealed = z.infer<typeof Sealed>;
+const ParseSealed = z.union([
+  Sealed,
+  z.object({ outcome: z.literal("limit_members") }),
+  z.object({ outcome: z.literal("limit_expanded_size") }),
+]);
 const Put = z.enum(["stored", "stale"]);
 
 /** A child, its bytes stored, on its way to being accepted with its parent's parse. */
@@ -206,6 +211,15 @@ export function createWork(rpc: Rpc) {
         RecognisedPage.nullable(),
       );
     },
+    /** What was found so far, at any depth, in the document that somebody sent and this one lies in; null when the work is no longer this worker's. */
+    descendants(work: Held): Promise<{ documents: number; bytes: number } | null> {
+      return rpc.call(
+        "sluice_descendants",
+        held(work),
+        z.object({ documents: z.number(), bytes: z.number() }).nullable(),
+      );
+    },
+    /** Refuses with `limit_members` or `limit_expanded_size` what would pass the limits with its children. */
     sealParse(
       work: Held,
       worker: string,
@@ -213,22 +227,24 @@ export function createWork(rpc: Rpc) {
         parts: number;
         summary: ParseSummary & { parserVersion: string };
         children: StoredChild[];
+        /** Of all that lies in the document that somebody sent. */
+        limits?: { descendants: number; descendantBytes: number };
         durationMs: number;
         /** The last part, number `parts - 1`, when it was not put before: a document of one part takes one call. */
         last?: ParsedRows;
       },
-    ): Promise<Sealed> {
+    ): Promise<z.infer<typeof ParseSealed>> {
       return rpc.call(
         "sluice_seal_parse",
         {
           ...held(work),
           p_worker: worker,
           p_parts: seal.parts,
-          p_summary: { ...seal.summary, children: seal.children } as never,
+          p_summary: { ...seal.summary, children: seal.children, limits: seal.limits } as never,
           p_duration_ms: Math.round(seal.durationMs),
           p_last: (seal.last ?? null) as never,
         },
-        Sealed,
+        ParseSealed,
       );
     },
     /** Sections after an ordinal, about `length` characters of them; null when the work is no longer this worker's. */

@@ -111,6 +111,16 @@ export const parserConfig = {
     "Documents that may be found in one.",
   ),
   maxChildDepth: variable("PARSER_MAX_CHILD_DEPTH", positive(5), "Documents within documents."),
+  maxDescendants: variable(
+    "PARSER_MAX_DESCENDANTS",
+    positive(50_000),
+    "Documents that may be found in one that was sent, at all depths together.",
+  ),
+  maxDescendantsMb: variable(
+    "PARSER_MAX_DESCENDANTS_MB",
+    positive(4_096),
+    "What all documents found in one that was sent may have together.",
+  ),
   scratch: variable(
     "PARSER_SCRATCH",
     z.string().default(join(tmpdir(), "sluice-parser")),

@@ -27,6 +27,9 @@ interface Deps {
   logger: Logger;
   worker: string;
   maxChildDepth: number;
+  /** What may lie in one sent document at any depth, whoever finds it. */
+  maxDescendants: number;
+  maxDescendantBytes: number;
   /** Reads documents that are laid out on pages, where one is configured; what it declines is read here. */
   provider?: LlamaParse;
 }
@@ -69,6 +72,8 @@ export function createParseHandler(deps: Deps) {
     const began = performance.now();
     const file = join(folder, "original");
     const children: StoredChild[] = [];
+    /** What the whole tree has without this document's children; asked for with the first of them. */
+    let tree: { documents: number; bytes: number } | null = null;
     let parts = 0;
     let pending = noRows();
     // One batch is held back: what is left at the end goes with the seal, so that a document of one part takes one call.
@@ -89,7 +94,14 @@ export function createParseHandler(deps: Deps) {
     };
     const child = async (found: FoundChild) => {
       if (task.depth >= deps.maxChildDepth) throw new SluiceError("limit_nesting");
-      children.push(await storeChild(objects, task.organizationId, found));
+      tree ??= await work.descendants(task);
+      if (tree === null) throw new Stale();
+      // The seal is what holds; this spares storing what it would refuse.
+      if (tree.documents + children.length >= deps.maxDescendants) throw new SluiceError("limit_members");
+      const stored = await storeChild(objects, task.organizationId, found);
+      children.push(stored);
+      tree.bytes += stored.byteLength;
+      if (tree.bytes > deps.maxDescendantBytes) throw new SluiceError("limit_expanded_size");
     };
     let sealing = false;
     try {
@@ -122,8 +134,13 @@ export function createParseHandler(deps: Deps) {
         last,
         summary: { ...summary, parserVersion: job.provided && deps.provider ? deps.provider.name : parserVersion },
         children,
+        limits: { descendants: deps.maxDescendants, descendantBytes: deps.maxDescendantBytes },
         durationMs,
       });
+      if (sealed.outcome === "limit_members" || sealed.outcome === "limit_expanded_size") {
+        await forget(children);
+        throw new SluiceError(sealed.outcome);
+      }
       if (sealed.outcome === "sealed")
         deps.metrics.pagesParsed.inc({ format: summary.format }, Math.max(1, summary.counts.pages));
       else await forget(children);

@@ -48,7 +48,7 @@ function createQueueService(
   store: Store,
   scratch: Scratch,
 ): Service {
-  const { maxPages, maxDepth, maxChildren, maxChildDepth } = config;
+  const { maxPages, maxDepth, maxChildren, maxChildDepth, maxDescendants } = config;
   const { concurrency, timeoutMs, memoryMb } = config[queue];
   const { engine: choice, languages } = config.ocr;
   const pool = new ParserPool({
@@ -91,6 +91,8 @@ function createQueueService(
       scratch,
       ...tools,
       maxChildDepth,
+      maxDescendants,
+      maxDescendantBytes: config.maxDescendantsMb * 1024 * 1024,
       provider: queue === "parse" ? createProvider(config) : undefined,
     }),
   });

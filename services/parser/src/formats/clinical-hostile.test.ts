@@ -16,7 +16,7 @@ const bombs: [what: string, source: string, code: string][] = [
     `${msh}\rOBX|1|ED|a^A||^AP^PDF^Base64^${gzipSync(zeros(8 << 20)).toString("base64")}`,
     "limit_expanded_size",
   ],
-  ["HL7: more messages than may be", Array(102).fill(`${msh}\rPID|1`).join("\r"), "limit_expanded_size"],
+  ["HL7: more messages than may be", Array(102).fill(`${msh}\rPID|1`).join("\r"), "limit_members"],
   [
     "C-CDA: a compressed body of zeros",
     cda(

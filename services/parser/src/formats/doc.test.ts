@@ -8,11 +8,13 @@ interface Given {
   bits?: number;
   /** Stretches of the text with properties, as bytes of a `grpprl` with its style before it. */
   marks?: { upTo: number; style: number; properties: number[] }[];
+  /** Stretches with properties of characters. */
+  characters?: { upTo: number; properties: number[] }[];
   pieces?: number;
 }
 
 /** A Word file with all its text in one piece of 8-bit characters. */
-function word({ parts, bits = 0, marks = [], pieces = 1 }: Given): Buffer {
+function word({ parts, bits = 0, marks = [], characters = [], pieces = 1 }: Given): Buffer {
   const text = Buffer.from(parts.join(""), "latin1");
   const start = 0x800;
   const stream = Buffer.alloc(Math.max(start + text.length + 1_024, 8_192));
@@ -31,6 +33,7 @@ function word({ parts, bits = 0, marks = [], pieces = 1 }: Given): Buffer {
     table.writeUInt32LE((0x40000000 | (start * 2)) >>> 0, 5 + (pieces + 1) * 4 + index * 8 + 2);
   }
   if (marks.length > 0) addMarks(stream, table, start, marks);
+  if (characters.length > 0) addCharacters(stream, table, start, characters);
   return compound({ WordDocument: stream, "0Table": table });
 }
 
@@ -52,6 +55,24 @@ function addMarks(stream: Buffer, table: Buffer, start: number, marks: NonNullab
   stream.writeUInt32LE(4_096, 0x102);
   stream.writeUInt32LE(12, 0x106);
   table.writeUInt32LE(1, 4_096 + 8);
+}
+
+function addCharacters(stream: Buffer, table: Buffer, start: number, marks: NonNullable<Given["characters"]>): void {
+  const page = stream.subarray(1_024, 1_536);
+  page.fill(0);
+  page[511] = marks.length;
+  page.writeUInt32LE(start, 0);
+  let at = 500;
+  for (const [index, { upTo, properties }] of marks.entries()) {
+    page.writeUInt32LE(start + upTo, (index + 1) * 4);
+    at -= (properties.length + 2) & ~1;
+    page[at] = properties.length;
+    page.set(properties, at + 1);
+    page[(marks.length + 1) * 4 + index] = at / 2;
+  }
+  stream.writeUInt32LE(6_144, 0xfa);
+  stream.writeUInt32LE(12, 0xfe);
+  table.writeUInt32LE(2, 6_144 + 8);
 }
 
 const [inTable, rowEnd] = [
@@ -83,6 +104,22 @@ describe("Word 97–2003", () => {
     const { sections, tables } = await parseBytes(word({ parts: [body], marks }));
     expect(sections.map(({ title, text }) => [title, text])).toEqual([["Plan", "Plan\n\nNa; serum | 140 |\ndone"]]);
     expect(tables[0]?.rows[0]?.cells).toEqual(["Na\nserum", "140", ""]);
+  });
+
+  test("struck text is marked as withdrawn, and raised digits are set off", async () => {
+    const [struck, raised] = [
+      [0x37, 0x08, 1],
+      [0x48, 0x2a, 1],
+    ];
+    const characters = [
+      { upTo: 5, properties: [] },
+      { upTo: 9, properties: struck as number[] },
+      { upTo: 12, properties: [] },
+      { upTo: 13, properties: raised as number[] },
+      { upTo: 16, properties: [] },
+    ];
+    const { text } = await parseBytes(word({ parts: ["take 5 mg 103/l\r"], characters }));
+    expect(text).toBe("take ~~5 mg~~ 10^3/l");
   });
 
   test("locked ones say so; pieces that lie over each other, and other nonsense, are damage", async () => {

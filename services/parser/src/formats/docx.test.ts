@@ -47,6 +47,21 @@ describe("Word", () => {
     expect(sections.map((section) => section.text)).toEqual(["MRN 77", "new\nboxed", "a note"]);
   });
 
+  test("struck text is marked as withdrawn, once however many runs it has, and raised digits are set off", async () => {
+    const run = (text: string, properties = "") =>
+      `<w:r><w:rPr>${properties}</w:rPr><w:t xml:space="preserve">${text}</w:t></w:r>`;
+    const marked = `<w:p><w:pPr><w:rPr><w:strike/></w:rPr></w:pPr>${run("take ")}${run("5", "<w:strike/>")}${run(" mg ", "<w:dstrike/>")}${run("10 mg", '<w:strike w:val="0"/>')}</w:p>`;
+    const raised = `<w:p>${run("WBC 10")}${run("3", '<w:vertAlign w:val="superscript"/>')}${run("/l")}</w:p>`;
+    const cell = (text: string) => `<w:tc><w:p>${text}</w:p></w:tc>`;
+    const table = `<w:tbl><w:tr>${cell(run("aspirin", "<w:strike/>"))}${cell(run("100 mg"))}</w:tr></w:tbl>`;
+    const { text } = await parseBytes(
+      await word(
+        `${marked}${raised}<w:p>${run("all", "<w:strike/>")}</w:p><w:p>${run("gone", "<w:strike/>")}</w:p>${table}`,
+      ),
+    );
+    expect(text).toBe("take ~~5 mg~~ 10 mg\nWBC 10^3/l\n~~all~~\n~~gone~~\n~~aspirin~~ | 100 mg");
+  });
+
   test("files within are children", async () => {
     const { children } = await parseBytes(
       await word(p("see attached"), { "word/embeddings/report.pdf": Buffer.from("%PDF-1.4") }),

@@ -26,7 +26,7 @@ export const docx: Format = {
   mediaTypes: ["application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
   aliases: ["application/msword", "application/vnd.ms-word.document.macroenabled.12", "application/zip"],
   async parse(source, out, limits) {
-    const zip = await Zip.open(source.path, limits.maxExpandedBytes);
+    const zip = await Zip.open(source.path, limits);
     try {
       const files = new Package(zip, limits);
       const body = mainPart(zip);
@@ -108,7 +108,7 @@ async function include(files: Package, part: string, out: Output, limits: Limits
     if (html === null) for (const section of sections) await writeSection(out, section);
     else await writeHtml([html], out);
   } else if (judged?.family === "mail") {
-    const { html, text } = await readMime(bytes);
+    const { html, text } = await readMime(bytes, out);
     if (html) await writeHtml([html], out);
     else await out.section({ text: text ?? "" });
   } else if (judged?.mediaType === "text/html" || judged?.mediaType === "application/xml") {

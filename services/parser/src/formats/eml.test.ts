@@ -24,10 +24,62 @@ describe("mail", () => {
     const rich =
       "Content-Type: text/html\n\n<p>Results of today, see below for all of them</p><table><tr><th>Test</th><th>Value</th></tr><tr><td>Na</td><td>140</td></tr></table>";
     const mail = head + multipart("alternative", "Content-Type: text/plain\n\nSee HTML.", rich);
-    const { tables, text } = await parseBytes(mail);
+    const { tables, text, summary } = await parseBytes(mail);
     expect(text).toContain("Na | 140");
-    expect(text).not.toContain("See HTML");
+    // What only the text says is not lost with it.
+    expect(summary.warnings).toEqual([{ code: "mail_bodies_differ" }]);
+    expect(text.endsWith("140\n\nSee HTML.")).toBe(true);
     expect(tables).toMatchObject([{ headerRows: 1 }]);
+  });
+
+  test("of text and HTML that each say something else nothing is lost, and nothing is said twice", async () => {
+    const both = (text: string, html: string) =>
+      parseBytes(
+        head + multipart("alternative", `Content-Type: text/plain\n\n${text}`, `Content-Type: text/html\n\n${html}`),
+      );
+    const body = ({ text }: { text: string }) => text.slice(text.indexOf("\n\n") + 2);
+    const said = "The patient was seen today and is well. Please go on with the tablets that were given before.";
+    expect(body(await both(said, `<p>${said}</p>`))).toBe(said);
+    expect(body(await both(said, `<p>${said}</p><p>Stop warfarin.</p>`))).toBe(`${said}\n\nStop warfarin.`);
+    expect(body(await both(`${said}\n\nStop warfarin.`, `<p>${said}</p>`))).toBe(`${said}\n\nStop warfarin.`);
+    expect(
+      body(await both(`${said}\nSee <https://example.org/a>\nStop warfarin.`, `<p>${said}</p>See<p>Na 120</p>`)),
+    ).toBe(`${said}\n\nSee\n\nNa 120\n\nStop warfarin.`);
+    // A number that the HTML gives once more than the text is one more result.
+    expect(body(await both("K 5\nNa 5", "<p>K 5</p><p>Na 5</p><p>Cl 5</p>"))).toBe("K 5\n\nNa 5\n\nCl 5");
+  });
+
+  test("a message that ends too early is said to", async () => {
+    const file =
+      "Content-Type: application/pdf; name=r.pdf\nContent-Disposition: attachment; filename=r.pdf\nContent-Transfer-Encoding: base64\n\nJVBERi0xLjQ=";
+    const whole = head + multipart("mixed", "Content-Type: text/plain\n\nhello", file);
+    expect((await parseBytes(whole)).summary.warnings).toEqual([]);
+    for (const end of [whole.indexOf("--b--"), whole.indexOf("JVBER") + 6]) {
+      const { summary, children } = await parseBytes(whole.slice(0, end));
+      expect(summary.warnings).toEqual([{ code: "file_cut_short" }]);
+      expect(children).toHaveLength(1);
+    }
+    const single = `${head}Content-Transfer-Encoding: base64\n\n${Buffer.from("All is well.").toString("base64")}`;
+    expect((await parseBytes(`${single}\n`)).summary.warnings).toEqual([]);
+    expect((await parseBytes(single.slice(0, -2))).summary.warnings).toEqual([{ code: "file_cut_short" }]);
+  });
+
+  test("a small picture is left out only where the body shows it, and an empty attachment is said to be one", async () => {
+    const picture = (id: string) =>
+      `Content-Type: image/png; name=${id}.png\nContent-ID: <${id}@x>\nContent-Transfer-Encoding: base64\n\niVBORw0KGgo=`;
+    const empty = "Content-Type: application/pdf; name=e.pdf\nContent-Disposition: attachment\n";
+    const { children, summary } = await parseBytes(
+      head +
+        multipart(
+          "related",
+          'Content-Type: text/html\n\n<p>Hi</p><img src="cid:a@x">',
+          picture("a"),
+          picture("b"),
+          empty,
+        ),
+    );
+    expect(children.map(({ fileName }) => fileName)).toEqual(["b.png"]);
+    expect(summary.warnings).toEqual([{ code: "inline_picture_skipped" }, { code: "attachment_empty" }]);
   });
 
   test("attachments and forwarded messages are children, ornaments are not", async () => {
@@ -37,7 +89,7 @@ describe("mail", () => {
     const logo =
       "Content-Type: image/png\nContent-Disposition: inline\nContent-ID: <l>\nContent-Transfer-Encoding: base64\n\niVBORw0KGgo=";
     const { children, summary, text } = await parseBytes(
-      head + multipart("mixed", "Content-Type: text/plain\n\nhello", file, forwarded, logo),
+      head + multipart("mixed", 'Content-Type: text/html\n\nhello <img src="cid:l">', file, forwarded, logo),
     );
     expect(
       children.map(({ fileName, declaredType, bytes }) => [fileName, declaredType, bytes.toString().slice(0, 8)]),

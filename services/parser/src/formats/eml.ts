@@ -1,6 +1,6 @@
 import type { Email } from "postal-mime";
 import { documentDate, isoDate } from "../reading/dates.js";
-import { addresses, contentBytes, readMime } from "../reading/mime.js";
+import { addresses, contentBytes, readMime, shows } from "../reading/mime.js";
 import { wholeFile } from "../reading/whole-file.js";
 import { writeAttachments, writeMail } from "../writing/mail-parts.js";
 import type { Format, Output } from "./format.js";
@@ -13,13 +13,13 @@ export const eml: Format = {
   family: "mail",
   recognise: ({ mediaType }) => (mediaType === "message/rfc822" ? 10 : null),
   keeps:
-    "Subject, sender, recipients and date, the body as text or by its HTML with tables; attachments and forwarded messages as children.",
+    "Subject, sender, recipients and date, the body as text, or by its HTML with tables where that says more, and what only one of them says; attachments and forwarded messages as children.",
   codes: ["document_encrypted", "limit_nesting"],
   limits: ["maxExpandedBytes", "maxChildren"],
   mediaTypes: ["message/rfc822"],
   aliases: ["text/plain", "application/x-emlx", "message/x-emlx"],
   async parse(source, out, limits) {
-    await writeEmail(await readMime(withoutLength(await wholeFile(source, limits))), out);
+    await writeEmail(await readMime(withoutLength(await wholeFile(source, limits)), out), out);
   },
 };
 
@@ -49,11 +49,11 @@ export async function writeEmail(email: Email, out: Output): Promise<void> {
   });
   await writeAttachments(
     out,
-    email.attachments.map(({ filename, mimeType, content, related, disposition, contentId }) => ({
+    email.attachments.map(({ filename, mimeType, content, contentId }) => ({
       name: filename ?? null,
       declaredType: mimeType || null,
       bytes: contentBytes(content),
-      isInline: related === true || (disposition !== "attachment" && contentId !== undefined),
+      isInline: shows(email.html, contentId),
     })),
   );
 }

@@ -18,7 +18,7 @@ export const mbox: Format = {
   async parse(source, out, limits) {
     if (!(await isSeveral(source.path))) {
       const file = await wholeFile(source, limits);
-      await writeEmail(await readMime(file.subarray(file.indexOf("\n") + 1)), out);
+      await writeEmail(await readMime(file.subarray(file.indexOf("\n") + 1), out), out);
       return;
     }
     const lines = new Lines(createReadStream(source.path));

@@ -4,6 +4,7 @@ import { SluiceError } from "@sluice/contracts";
 import { Compound } from "../reading/compound.js";
 import { documentDate, isoDate } from "../reading/dates.js";
 import { decode } from "../reading/encoding.js";
+import { shows } from "../reading/mime.js";
 import { readRtf } from "../reading/rtf.js";
 import { wholeFile } from "../reading/whole-file.js";
 import type { Block } from "../writing/blocks.js";
@@ -38,11 +39,12 @@ export const msg: Format = {
     const sent = item.clientSubmitTime ?? item.messageDeliveryTime ?? item.creationTime;
     out.header({ title: item.subject ?? null });
     for (const date of documentDate("authored", moment(sent), "PidTagClientSubmitTime")) out.date(date);
+    const { html, rtf } = richBody(item, limits);
     await writeMail(out, {
       subject: item.subject ?? null,
       fields: [...people(item), ["Date", moment(sent)?.value ?? ""], ...particulars(item)],
       text: item.body ?? null,
-      rich: richBody(item, limits),
+      rich: html === null ? rtf : htmlBlocks(html),
     });
     const attachments = (item.attachments ?? []).map((attachment): MailAttachment => {
       const { fileName, content } = reader.getAttachment(attachment);
@@ -50,7 +52,7 @@ export const msg: Format = {
         name: fileName || attachment.fileName || null,
         declaredType: attachment.innerMsgContent ? "application/vnd.ms-outlook" : (attachment.attachMimeTag ?? null),
         bytes: content,
-        isInline: attachment.attachmentHidden === true || attachment.pidContentId !== undefined,
+        isInline: attachment.attachmentHidden === true || shows(html, attachment.pidContentId),
       };
     });
     await writeAttachments(out, attachments);
@@ -92,12 +94,12 @@ function particulars(item: FieldsData): [string, string][] {
   ];
 }
 
-function richBody(item: FieldsData, limits: Limits): Block[] | null {
-  if (item.bodyHtml) return htmlBlocks(item.bodyHtml);
-  if (item.html) return htmlBlocks(decode(item.html, codePage(item.internetCodepage)));
-  if (!item.compressedRtf || item.compressedRtf.length > limits.maxExpandedBytes / 16) return null;
-  const rtf = readRtf(Buffer.from(decompressRTF([...item.compressedRtf])), limits.maxDepth);
-  return rtf.html === null ? rtf.sections.flatMap(({ blocks }) => blocks) : htmlBlocks(rtf.html);
+function richBody(item: FieldsData, limits: Limits): { html: string | null; rtf: Block[] | null } {
+  if (item.bodyHtml) return { html: item.bodyHtml, rtf: null };
+  if (item.html) return { html: decode(item.html, codePage(item.internetCodepage)), rtf: null };
+  if (!item.compressedRtf || item.compressedRtf.length > limits.maxExpandedBytes / 16) return { html: null, rtf: null };
+  const { html, sections } = readRtf(Buffer.from(decompressRTF([...item.compressedRtf])), limits.maxDepth);
+  return { html, rtf: sections.flatMap(({ blocks }) => blocks) };
 }
 
 function codePage(page: number | undefined): string {

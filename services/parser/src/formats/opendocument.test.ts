@@ -29,6 +29,24 @@ describe("OpenDocument text", () => {
     expect(tables).toMatchObject([{ headerRows: 1 }]);
   });
 
+  test("struck text is marked as withdrawn, and raised digits are set off, by styles that styles inherit from", async () => {
+    const style = (family: string, name: string, properties: string, parent = "") =>
+      `<style:style style:family="${family}" style:name="${name}" style:parent-style-name="${parent}"><style:text-properties ${properties}/></style:style>`;
+    const line = (kind: string) => `style:text-line-through-style="${kind}"`;
+    const styles = `${style("text", "Gone", line("solid"))}${style("text", "T1", "", "Gone")}${style("text", "T2", 'style:text-position="super 58%"')}${style("text", "T3", 'style:text-position="sub 58%"')}${style("text", "T4", line("none"))}${style("paragraph", "P1", line("solid"))}`;
+    const span = (name: string, text: string) => `<text:span text:style-name="${name}">${text}</text:span>`;
+    const said = `${p(`take ${span("T1", "5 mg")} 10 mg`)}${p(`10${span("T2", "3")}/l H${span("T3", "2")}O`)}<text:p text:style-name="P1">old ${span("T4", "new")}</text:p>`;
+    const written = await parseBytes(await file("text", `<office:text>${said}</office:text>`, {}, styles));
+    expect(written.text).toBe("take ~~5 mg~~ 10 mg\n10^3/l H2O\n~~old~~ new");
+    const cell = (text: string, more = "") => `<table:table-cell ${more}>${p(text)}</table:table-cell>`;
+    const rows = `<table:table table:name="S"><table:table-row>${cell(`10${span("T2", "3")}/l`)}${cell(span("T1", "5 mg"))}${cell("gone", 'table:style-name="C1"')}${cell("stays")}</table:table-row></table:table>`;
+    const cells = styles + style("table-cell", "C1", line("solid"));
+    const sheet = await parseBytes(
+      await file("spreadsheet", `<office:spreadsheet>${rows}</office:spreadsheet>`, {}, cells),
+    );
+    expect(sheet.tables[0]?.rows[0]?.cells).toEqual(["10^3/l", "~~5 mg~~", "~~gone~~", "stays"]);
+  });
+
   test("numbered lists have their numbers, and go on where they say so", async () => {
     const number = (level: number, format: string, more = "") =>
       `<text:list-level-style-number text:level="${level}" style:num-format="${format}" style:num-suffix="." ${more}/>`;

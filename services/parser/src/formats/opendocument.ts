@@ -1,7 +1,9 @@
 import { SluiceError } from "@sluice/contracts";
 import { OdfRows, OdfText } from "../reading/odf.js";
 import { OdfLists } from "../reading/odf-lists.js";
+import { OdfStyles } from "../reading/odf-styles.js";
 import { Package } from "../reading/package.js";
+import type { XmlHandler } from "../reading/xml.js";
 import { Zip } from "../reading/zip.js";
 import { blocksText, writeSection } from "../writing/blocks.js";
 import { writeSheet } from "../writing/sheets.js";
@@ -23,7 +25,7 @@ export const opendocument: Format = {
   mediaTypes: [`${prefix}text`, `${prefix}spreadsheet`, `${prefix}presentation`],
   aliases: ["text", "spreadsheet", "presentation"].map((kind) => `${prefix}${kind}-template`).concat("application/zip"),
   async parse(source, out, limits) {
-    const zip = await Zip.open(source.path, limits.maxExpandedBytes);
+    const zip = await Zip.open(source.path, limits);
     try {
       const files = new Package(zip, limits);
       if (await isSpreadsheet(files)) await writeSheets(files, out);
@@ -35,12 +37,11 @@ export const opendocument: Format = {
 };
 
 async function writeText(files: Package, out: Output): Promise<void> {
-  const lists = new OdfLists();
-  await files.read("styles.xml", lists);
-  await files.read("content.xml", lists);
-  const body = new OdfText(lists);
+  const [lists, styles] = [new OdfLists(), new OdfStyles()];
+  for (const part of ["styles.xml", "content.xml"]) await files.read(part, both(lists, styles));
+  const body = new OdfText(lists, styles);
   await files.read("content.xml", body);
-  const { headers, footers } = await margins(files);
+  const { headers, footers } = await margins(files, styles);
   for (const text of headers) await out.section({ text });
   for (const section of body.take()) {
     if (section.isPage) await out.page(blocksText(section.blocks).trim() ? "text" : "blank");
@@ -49,8 +50,25 @@ async function writeText(files: Package, out: Output): Promise<void> {
   for (const text of footers) await out.section({ text });
 }
 
+/** Reads a part for two at once. */
+function both(one: XmlHandler, other: XmlHandler): XmlHandler {
+  return {
+    open(name, attributes) {
+      one.open(name, attributes);
+      other.open(name, attributes);
+    },
+    text() {},
+    close(name) {
+      one.close(name);
+      other.close(name);
+    },
+  };
+}
+
 async function writeSheets(files: Package, out: Output): Promise<void> {
-  const reader = new OdfRows();
+  const styles = new OdfStyles();
+  await files.read("styles.xml", styles);
+  const reader = new OdfRows(styles);
   const rows = files.stream("content.xml", reader, () => reader.take());
   let next = await rows.next();
   while (!next.done) {
@@ -87,7 +105,7 @@ async function isSpreadsheet(files: Package): Promise<boolean> {
 }
 
 /** Headers and footers of pages, each said once. */
-async function margins(files: Package): Promise<{ headers: Set<string>; footers: Set<string> }> {
+async function margins(files: Package, styles: OdfStyles): Promise<{ headers: Set<string>; footers: Set<string> }> {
   const [headers, footers] = [new Set<string>(), new Set<string>()];
   let open: { text: OdfText; into: Set<string> } | null = null;
   await files.read("styles.xml", {
@@ -97,7 +115,7 @@ async function margins(files: Package): Promise<{ headers: Set<string>; footers:
         : /^footer(-left|-first)?$/.test(name)
           ? footers
           : null;
-      if (into && !open) open = { text: new OdfText(new OdfLists()), into };
+      if (into && !open) open = { text: new OdfText(new OdfLists(), styles), into };
       else open?.text.open(name, attributes);
     },
     text: (text) => open?.text.text(text),

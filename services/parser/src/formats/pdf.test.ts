@@ -1,9 +1,13 @@
 import { readFile } from "node:fs/promises";
+import { deflateSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import PDFDocument from "pdfkit";
 import { ParserPool } from "../isolation/parser-pool.js";
+import { ParserProcess } from "../isolation/parser-process.js";
 import { chooseEngine } from "../recognition/choose-engine.js";
 import { parseInPool, temporaryFile } from "../testing/collect.js";
+import { heavyPdf } from "../testing/pdf-files.js";
+import { defaultLimits } from "./format.js";
 
 const pool = new ParserPool();
 afterAll(() => pool.destroy());
@@ -105,6 +109,35 @@ describe("PDF", () => {
     expect((await parse(file)).children).toMatchObject([{ fileName: "inner.txt", bytes: Buffer.from("inner text") }]);
   });
 
+  test("memory does not grow with the number of pages", async () => {
+    const peakMb = async (pages: number): Promise<number> => {
+      const { file, scratchDir } = await temporaryFile(heavyPdf(pages));
+      const parser = new ParserProcess(new URL("../isolation/worker.js", import.meta.url), {
+        timeoutMs: 240_000,
+        memoryMb: 1_024,
+      });
+      let peak = 0;
+      const look = setInterval(() => {
+        peak = Math.max(peak, parser.idleMemoryMb());
+      }, 10);
+      try {
+        const job = { file, scratchDir, declaredType: null, limits: defaultLimits, recognition: "none" as const };
+        const nothing = async () => {};
+        await parser.parse(job, {
+          rows: nothing,
+          child: nothing,
+          recognised: async () => null,
+          keepRecognised: nothing,
+        });
+        return peak;
+      } finally {
+        clearInterval(look);
+        await parser.kill();
+      }
+    };
+    expect(await peakMb(400)).toBeLessThan((await peakMb(40)) * 1.5);
+  });
+
   test("a page that is drawn and can't be is unreadable, not blank", async () => {
     const pdf = (...objects: string[]) =>
       Buffer.from(
@@ -124,6 +157,91 @@ describe("PDF", () => {
     await expect(parse(pdf(broken))).rejects.toMatchObject({ code: "document_corrupt" });
     await expect(parse(pdf(broken, picture))).rejects.toMatchObject({ code: "ocr_required" });
     await expect(parse(pdf(picture.replace("6", "5")))).rejects.toMatchObject({ code: "ocr_required" });
+  });
+
+  const raw = (...objects: (string | Buffer)[]) =>
+    Buffer.concat([
+      Buffer.from("%PDF-1.4\n"),
+      ...objects.flatMap((object, n) => [Buffer.from(`${n + 1} 0 obj`), Buffer.from(object), Buffer.from("endobj\n")]),
+      Buffer.from(`trailer<</Root 1 0 R/Size ${objects.length + 1}>>\n%%EOF`),
+    ]);
+  const stream = (content: string | Buffer, more = "") =>
+    Buffer.concat([
+      Buffer.from(`<<${more}/Length ${content.length}>>stream\n`),
+      Buffer.from(content),
+      Buffer.from("\nendstream "),
+    ]);
+  const sheet = (contents: number, more = "") =>
+    `<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents ${contents} 0 R/Resources<</Font<</F 3 0 R>>>>${more}>>`;
+  const font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>";
+  const said = (text: string) => `BT /F 12 Tf 50 700 Td (${text}) Tj ET `;
+  const catalog = "<</Type/Catalog/Pages 2 0 R>>";
+
+  test("pages beyond the number that the file gives are read, those that were removed are not", async () => {
+    const file = (kids: string, count: number) =>
+      raw(
+        catalog,
+        `<</Type/Pages/Kids[${kids}]/Count ${count}>>`,
+        font,
+        sheet(6),
+        sheet(7),
+        stream(said("One")),
+        stream(said("Two")),
+      );
+    const texts = async (bytes: Buffer) => {
+      const { sections, summary } = await parse(bytes);
+      return [sections.map(({ text }) => text), summary.counts.pages];
+    };
+    expect(await texts(file("4 0 R 5 0 R", 1))).toEqual([["One", "Two"], 2]);
+    expect(await texts(file("4 0 R 5 0 R", 2))).toEqual([["One", "Two"], 2]);
+    expect(await texts(file("4 0 R", 1))).toEqual([["One"], 1]);
+    const sound = await draw([(d) => void d.text("One"), (d) => void d.text("Two")]);
+    const low = Buffer.from(sound.toString("latin1").replace("/Count 2", "/Count 1"), "latin1");
+    expect(low.equals(sound)).toBe(false);
+    expect(await texts(low)).toEqual([["One", "Two"], 2]);
+  });
+
+  test("a page of which something can't be read says so", async () => {
+    const cut = deflateSync(Buffer.from(said("It goes on.").repeat(20)));
+    const pages = [sheet(8), sheet(9), sheet(10), sheet(11)];
+    const contents = [
+      stream(said("Whole")),
+      stream(`${said("Begun")}${"0 ".repeat(40)} m ${said("lost")}`),
+      stream(Buffer.concat([cut.subarray(0, 20), Buffer.alloc(40, 0xff)]), "/Filter/FlateDecode"),
+      stream(said("Whole as well")),
+    ];
+    const kids = "<</Type/Pages/Kids[4 0 R 5 0 R 6 0 R 7 0 R]/Count 4>>";
+    const { summary, sections } = await parse(raw(catalog, kids, font, ...pages, ...contents));
+    expect(sections.map(({ text }) => text).join(" ")).toMatch(/^Whole Begun.*Whole as well$/s);
+    const damaged = summary.warnings.filter(({ code }) => /page_(damaged|unreadable)/.test(code));
+    expect(damaged.map(({ page }) => page)).toEqual([2, 3]);
+  });
+
+  test("forms say which button was pressed and what was chosen; files in remarks are children, once", async () => {
+    const widget = (more: string) => `<</Type/Annot/Subtype/Widget/Rect[10 10 30 30]${more}>>`;
+    const button = (value: string, on: boolean) =>
+      widget(`/Parent 8 0 R/AS/${on ? value : "Off"}/AP<</N<</${value} 10 0 R/Off 10 0 R>>>>`);
+    const remark = "<</Type/Annot/Subtype/FileAttachment/Rect[10 10 30 30]/FS 11 0 R/Contents(see the report)>>";
+    const file = raw(
+      "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[8 0 R 9 0 R]>>/Names<</EmbeddedFiles<</Names[(report.txt) 11 0 R]>>>>>>",
+      "<</Type/Pages/Kids[4 0 R]/Count 1>>",
+      font,
+      sheet(5, "/Annots[6 0 R 7 0 R 9 0 R 13 0 R]"),
+      stream(said("Form")),
+      button("never", false),
+      button("daily", true),
+      "<</FT/Btn/Ff 32768/T(smoking)/V/daily/Kids[6 0 R 7 0 R]>>",
+      widget("/FT/Ch/Ff 131072/T(side)/V(L)/Opt[[(L)(left)][(R)(right)]]"),
+      stream("", "/Type/XObject/Subtype/Form/BBox[0 0 1 1]"),
+      "<</Type/Filespec/F(report.txt)/EF<</F 12 0 R>>>>",
+      stream("All is well.", "/Type/EmbeddedFile"),
+      remark,
+    );
+    const { text, children } = await parse(file);
+    expect(text).toBe("Form\nsee the report\n[x] smoking: daily\nside: left");
+    expect(children.map(({ fileName, bytes }) => [fileName, bytes.toString()])).toEqual([
+      ["report.txt", "All is well."],
+    ]);
   });
 
   test("only pictures, nothing at all, and damage have codes", async () => {

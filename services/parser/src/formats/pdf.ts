@@ -1,8 +1,11 @@
+import { createHash } from "node:crypto";
 import { forSearch, SluiceError } from "@sluice/contracts";
 import type { Picture } from "../picture/picture.js";
-import { type OutlineEntry, PdfDocument } from "../reading/pdf-document.js";
+import { PdfDocument } from "../reading/pdf-document.js";
 import type { LayoutBlock } from "../reading/pdf-layout.js";
-import { judgeTextLayer } from "../reading/text-layer.js";
+import type { OutlineEntry } from "../reading/pdf-outline.js";
+import type { PdfFile } from "../reading/pdfjs-document.js";
+import { lettersIn } from "../reading/text-layer.js";
 import { isDamage, writePicturePage, writeRecognised } from "../recognition/write-page.js";
 import type { Format, Output } from "./format.js";
 
@@ -18,7 +21,7 @@ export const pdf: Format = {
   family: "pdf",
   recognise: () => 10,
   keeps:
-    "Each page's text in reading order, tables where text stands in columns, the outline's headings as titles, filled-in form fields, remarks; embedded files as children. Pages that are pictures, and pages whose text layer is damaged, are recognised.",
+    "Each page's text in reading order, tables where text stands in columns, the outline's headings as titles, filled-in form fields with what was ticked and chosen, remarks; embedded files, those in remarks too, as children. Pages that are pictures, and pages whose text layer is damaged, are recognised.",
   codes: ["document_encrypted", "document_illegible", "ocr_required"],
   limits: ["maxPages", "maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/pdf"],
@@ -29,24 +32,42 @@ export const pdf: Format = {
       if (document.pages > limits.maxPages) throw new SluiceError("limit_pages");
       out.pages(document.pages);
       out.header({ title: await document.title() });
-      await pages(document, out);
+      const files = new Files(out);
+      await pages(document, out, files);
       const attachments = await document.attachments();
-      for (const [index, { name, bytes }] of attachments.entries()) {
-        await out.child({ path: `attachment[${index}]`, fileName: name, declaredType: null, bytes });
-      }
+      if (attachments === null) out.warn("attachments_unread");
+      for (const file of attachments ?? []) await files.give(file);
     } finally {
       await document.destroy();
     }
   },
 };
 
+/** Files within, each once: what a remark on a page holds may be listed with the document's own as well. */
+class Files {
+  readonly #out: Output;
+  readonly #given = new Set<string>();
+
+  constructor(out: Output) {
+    this.#out = out;
+  }
+
+  async give({ name, bytes }: PdfFile): Promise<void> {
+    const key = `${name}\n${createHash("sha256").update(bytes).digest("hex")}`;
+    if (this.#given.has(key)) return;
+    const path = `attachment[${this.#given.size}]`;
+    this.#given.add(key);
+    await this.#out.child({ path, fileName: name || null, declaredType: null, bytes });
+  }
+}
+
 /** One page at a time: its text is handed on before the next is read. */
-async function pages(document: PdfDocument, out: Output): Promise<void> {
+async function pages(document: PdfDocument, out: Output, files: Files): Promise<void> {
   const count = { text: 0, recognised: 0, image: 0, blank: 0, unreadable: 0 };
   const outline = await document.outline();
   let under: OutlineEntry | undefined;
   for (let number = 1; number <= document.pages; number += 1) {
-    const page = await readPage(document, number);
+    const page = await readPage(document, number, out);
     const picture = () => document.picture(number);
     if (page.kind === "image") {
       count[await writePicturePage(out, number, picture)] += 1;
@@ -58,6 +79,8 @@ async function pages(document: PdfDocument, out: Output): Promise<void> {
       await out.page(page.kind);
       if (page.kind === "text") under = await writeLayout(out, page.blocks, outline.get(number) ?? [], under);
     }
+    if (page.isDamaged) out.warn("page_damaged", number);
+    for (const file of page.files) await files.give(file);
   }
   if (count.text + count.recognised > 0) return;
   if (count.image > 0) throw new SluiceError("ocr_required");
@@ -106,53 +129,48 @@ function squeezed(text: string): string {
     .replace(/[^\p{L}\p{N}]+/gu, "");
 }
 
-function textOf(blocks: readonly LayoutBlock[]): string {
-  return blocks.flatMap((block) => ("rows" in block ? block.rows.map((row) => row.join(" ")) : block.lines)).join("\n");
-}
-
 /** Of a text layer that may not say what the page shows, and what is recognised on the page: what says more. */
 async function writeBetter(
   out: Output,
   number: number,
-  { text, isDamaged }: { text: string; isDamaged: boolean },
+  { text, isLayerDamaged }: { text: string; isLayerDamaged: boolean },
   picture: () => Promise<Picture>,
 ): Promise<"text" | "recognised"> {
   const recognised = await out.recognise({ number, picture }).catch((error: unknown) => {
     if (isDamage(error)) return null;
     throw error;
   });
-  if (recognised?.kind === "ocr" && (isDamaged || letters(recognised.text) >= letters(text))) {
+  if (recognised?.kind === "ocr" && (isLayerDamaged || lettersIn(recognised.text) >= lettersIn(text))) {
     await writeRecognised(out, recognised);
     return "recognised";
   }
   await out.page("text");
-  if (isDamaged) out.warn("text_layer_damaged", number);
+  if (isLayerDamaged) out.warn("text_layer_damaged", number);
   await out.section({ text });
   return "text";
 }
 
-function letters(text: string): number {
-  return text.match(/[\p{L}\p{N}]/gu)?.length ?? 0;
-}
-
-type PageRead =
+type PageKind =
   | { kind: "text"; blocks: LayoutBlock[] }
   | { kind: "image" | "blank" | "unreadable" }
-  | { kind: "doubtful"; text: string; isDamaged: boolean };
+  | { kind: "doubtful"; text: string; isLayerDamaged: boolean };
+/** With files that lie in remarks on it, and whether something on it could not be read. */
+type PageRead = PageKind & { files: PdfFile[]; isDamaged: boolean };
 
 /** A damaged page does not take the others with it. */
-async function readPage(document: PdfDocument, number: number): Promise<PageRead> {
+async function readPage(document: PdfDocument, number: number, out: Output): Promise<PageRead> {
   try {
-    const blocks = await document.blocks(number);
-    const text = textOf(blocks);
-    if (!/[^\s\p{Cc}\p{Cf}]/u.test(text)) return { kind: await document.look(number) };
-    const layer = judgeTextLayer(text);
-    if (layer === "damaged") return { kind: "doubtful", text, isDamaged: true };
+    const { blocks, text, layer, lacksNotes, ...rest } = await document.page(number);
+    if (lacksNotes) out.warn("annotations_unread", number);
+    if (layer === "none") return { kind: await document.look(number), ...rest };
+    if (layer === "damaged") return { kind: "doubtful", text, isLayerDamaged: true, ...rest };
     // A line that a fax machine or a scanning program put over a picture of the page.
-    const isShort = layer === "sparse" || letters(text) < fewLettersOverPicture;
+    const isShort = layer === "sparse" || lettersIn(text) < fewLettersOverPicture;
     const isOverPicture = isShort && (await document.pictureShare(number)) >= scanShare;
-    return isOverPicture ? { kind: "doubtful", text, isDamaged: false } : { kind: "text", blocks };
+    return isOverPicture
+      ? { kind: "doubtful", text, isLayerDamaged: false, ...rest }
+      : { kind: "text", blocks, ...rest };
   } catch {
-    return { kind: "unreadable" };
+    return { kind: "unreadable", files: [], isDamaged: false };
   }
 }

@@ -50,6 +50,12 @@ describe("PowerPoint", () => {
     expect(tables[0]?.rows[0]?.cells).toEqual(["Na", "140"]);
   });
 
+  test("struck text is marked as withdrawn, and raised digits are set off", async () => {
+    const run = (text: string, properties = "") => `<a:r><a:rPr ${properties}/><a:t>${text}</a:t></a:r>`;
+    const body = `<a:p>${run("5 mg", 'strike="sngStrike"')}${run(" 10", 'strike="noStrike"')}${run("3", 'baseline="30000"')}${run("2", 'baseline="-25000"')}</a:p>`;
+    expect((await parseBytes(await show([slide(shape(body))]))).text).toBe("~~5 mg~~ 10^32");
+  });
+
   test("slides without text are pages too; hidden ones are said", async () => {
     const { pages, summary } = await parseBytes(await show([slide(shape(p("x")), "0"), slide("<p:pic/>"), slide("")]));
     expect(pages.map(({ kind }) => kind)).toEqual(["text", "image", "blank"]);

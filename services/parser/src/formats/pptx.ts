@@ -21,7 +21,7 @@ export const pptx: Format = {
     "application/zip",
   ],
   async parse(source, out, limits) {
-    const zip = await Zip.open(source.path, limits.maxExpandedBytes);
+    const zip = await Zip.open(source.path, limits);
     try {
       const files = new Package(zip, limits);
       const slides = await slideParts(files, zip.members.find(({ name }) => isShow(name))?.name ?? "");

@@ -1,4 +1,4 @@
-import { type Family, type Judgement, textEncoding, type XmlRoot, xmlRoot } from "@sluice/media";
+import { type Family, type Judgement, textDecoder, textEncoding, type XmlRoot, xmlRoot } from "@sluice/media";
 import { cfbNames } from "../reading/cfb.js";
 import { Zip, type ZipMember } from "../reading/zip.js";
 import type { Limits } from "./format.js";
@@ -28,7 +28,7 @@ export function createProbe(
   declared: string | null,
   limits: Limits,
 ): Probe {
-  const text = once(() => new TextDecoder(textEncoding(head) ?? "latin1").decode(head, { stream: true }));
+  const text = once(() => textDecoder(textEncoding(head) ?? "latin1").decode(head, { stream: true }));
   return {
     family,
     mediaType,
@@ -37,7 +37,7 @@ export function createProbe(
     text,
     xmlRoot: once(() => xmlRoot(text().replace(/^\ufeff/, ""))),
     zipMembers: once(async () => {
-      const zip = await Zip.open(path, limits.maxExpandedBytes);
+      const zip = await Zip.open(path, limits);
       zip.close();
       return zip.members;
     }),

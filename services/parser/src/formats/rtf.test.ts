@@ -54,6 +54,20 @@ describe("RTF", () => {
     expect(summary.warnings.map(({ code }) => code)).toEqual(["picture_skipped", "embedded_object_skipped"]);
   });
 
+  test("struck text is marked as withdrawn", async () => {
+    expect(
+      await text("take {\\strike 5 }{\\striked1 mg} 10 mg\\par \\strike old\\strike0  new \\strike x\\plain  y"),
+    ).toBe("take ~~5 mg~~ 10 mg\n~~old~~ new ~~x~~ y");
+  });
+
+  test("form fields say what was ticked and chosen", async () => {
+    const field = (kind: string, state: string, rest = "") =>
+      `{\\field{\\*\\fldinst {${kind} }{{\\*\\formfield{${state}{\\*\\ffname Name}{\\*\\ffhelptext help}${rest}}}}}{\\fldrslt }}`;
+    const box = (state: string) => field("FORMCHECKBOX", `\\fftype1${state}`);
+    const body = `${box("\\ffres1\\ffdefres0")}smoker ${box("\\ffres0\\ffdefres1")}diabetic ${box("\\ffres25\\ffdefres1")}pregnant ${field("FORMDROPDOWN", "\\fftype2\\ffres1", "{\\*\\ffl left}{\\*\\ffl right}")}knee {\\field{\\*\\fldinst FORMTEXT {\\*\\formfield{\\fftype0{\\*\\ffdeftext none}}}}{\\fldrslt typed}}`;
+    expect(await text(body)).toBe("[x] smoker [ ] diabetic [x] pregnant right knee typed");
+  });
+
   test("a page that was hidden in it is what it is", async () => {
     const body =
       "{\\*\\htmltag <p>}Na \\'e9 \\htmlrtf {\\b\\htmlrtf0 <140\\htmlrtf }\\htmlrtf0 {\\*\\htmltag </p><ul><li>}one{\\*\\htmltag </ul>}";

@@ -4,16 +4,29 @@ import { parseBytes } from "../testing/collect.js";
 
 const note = "Fièvre 38,5 °C – « grippe » chez Zoë";
 
+const utf32 = (text: string, isLittle: boolean) => {
+  const bytes = Buffer.alloc([...text].length * 4);
+  for (const [n, letter] of [...text].entries()) {
+    const code = letter.codePointAt(0) ?? 0;
+    if (isLittle) bytes.writeUInt32LE(code, n * 4);
+    else bytes.writeUInt32BE(code, n * 4);
+  }
+  return bytes;
+};
+
 describe("text", () => {
   test.each([
     ["UTF-8", Buffer.from(note)],
     ["UTF-8 with a mark", Buffer.from(`\ufeff${note}`)],
     ["UTF-16 little endian", Buffer.from(`\ufeff${note}`, "utf16le")],
     ["UTF-16 big endian", Buffer.from(`\ufeff${note}`, "utf16le").swap16()],
+    ["UTF-32 little endian", utf32(`\ufeff${note} 😀`, true)],
+    ["UTF-32 big endian", utf32(`\ufeff${note} 😀`, false)],
+    ["UTF-32 without a mark", utf32(`${note} 😀`, true)],
     ["UTF-16 without a mark", Buffer.from(note, "utf16le")],
     ["Windows-1252", Buffer.from(note.replace("–", "\x96"), "latin1")],
   ])("is read in %s", async (_encoding, bytes) => {
-    expect((await parseBytes(bytes)).text).toBe(note);
+    expect((await parseBytes(bytes)).text.replace(" 😀", "")).toBe(note);
   });
 
   test("a declared charset is believed where the bytes don't prove another", async () => {
@@ -79,6 +92,14 @@ describe("text", () => {
     expect(sections.every((section) => section.text.length <= maxSectionLength)).toBe(true);
     expect(text.split(/\s+/)).toEqual(words.trim().split(/\s+/));
     expect(summary.length).toBe(text.length);
+  });
+
+  test("in UTF-32 of any length is read whole; what is no character is said to be none", async () => {
+    const long = "Zoë 😀 ".repeat(60_000).trim();
+    expect((await parseBytes(utf32(long, false))).text.split(/\s+/).join(" ") === long).toBe(true);
+    const cut = Buffer.concat([utf32("\ufeffseen", true), Buffer.from([0, 0, 0x11, 0, 0x61])]);
+    const far = await parseBytes(Buffer.concat([utf32(`\ufeff${"x".repeat(20_000)}`, true), cut.subarray(20)]));
+    expect(far.text.slice(19_998)).toBe("xx\ufffd\ufffd");
   });
 
   test("loses a NUL and nothing else", async () => {

@@ -36,6 +36,18 @@ const styles =
   '<numFmts><numFmt numFmtId="164" formatCode="dd/mm/yyyy"/><numFmt numFmtId="165" formatCode="000000"/></numFmts><cellXfs><xf numFmtId="0"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="22"/><xf numFmtId="10"/><xf numFmtId="2"/></cellXfs>';
 
 describe("Excel", () => {
+  test("struck cells and runs are marked as withdrawn, and raised digits are set off", async () => {
+    const runs =
+      '<r><t>10</t></r><r><rPr><vertAlign val="superscript"/></rPr><t>3</t></r><r><t xml:space="preserve">/l </t></r><r><rPr><strike/></rPr><t>5 mg</t></r>';
+    const xml = data(
+      `<row><c r="A1" t="s"><v>0</v></c><c r="B1" t="inlineStr"><is>${runs}</is></c><c r="C1" s="1"><v>140</v></c><c r="D1" s="0"><v>7</v></c></row>`,
+    );
+    const own =
+      '<fonts><font/><font><strike/></font></fonts><cellXfs><xf numFmtId="0" fontId="0"/><xf numFmtId="0" fontId="1"/></cellXfs>';
+    const { tables } = await parseBytes(await book({ sheets: [{ name: "S", xml }], strings: [runs], styles: own }));
+    expect(tables[0]?.rows[0]?.cells).toEqual(["10^3/l ~~5 mg~~", "10^3/l ~~5 mg~~", "~~140~~", "7"]);
+  });
+
   test("a sheet is a section with a table; columns are named over values", async () => {
     const xml = data(
       '<row><c r="A1" t="s"><v>0</v></c><c r="B1" t="inlineStr"><is><t>Value</t></is></c></row><row><c r="A2" t="s"><v>1</v></c><c r="B2"><f>1/0</f><v>140</v></c></row>',

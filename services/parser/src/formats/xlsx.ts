@@ -20,7 +20,7 @@ export const xlsx: Format = {
   mediaTypes: ["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"],
   aliases: ["application/vnd.ms-excel", "application/vnd.ms-excel.sheet.macroenabled.12", "application/zip"],
   async parse(source, out, limits) {
-    const zip = await Zip.open(source.path, limits.maxExpandedBytes);
+    const zip = await Zip.open(source.path, limits);
     try {
       const files = new Package(zip, limits);
       const book = await readWorkbook(files, zip.members.find(({ name }) => isWorkbook(name))?.name ?? "");

@@ -85,7 +85,16 @@ describe("ZIP", () => {
     patched(bytes, entry, (at) => bytes.writeUInt32LE(10, at + 24));
     await expect(parseBytes(bytes, null, limits)).rejects.toMatchObject({ code: "limit_expanded_size" });
     const many = await zip({ a: "1", b: "2", c: "3" });
-    await expect(parseBytes(many, null, { maxChildren: 2 })).rejects.toMatchObject({ code: "limit_expanded_size" });
+    await expect(parseBytes(many, null, { maxChildren: 2 })).rejects.toMatchObject({ code: "limit_members" });
+  });
+
+  test("a directory of too many entries is not read", async () => {
+    const bytes = await zip({ "a.txt": "one" });
+    const end = bytes.lastIndexOf("PK\x05\x06", undefined, "latin1");
+    bytes.writeUInt16LE(60_000, end + 8);
+    bytes.writeUInt16LE(60_000, end + 10);
+    // Nothing is there to be counted: what is refused is what the directory says of itself.
+    await expect(parseBytes(bytes)).rejects.toMatchObject({ code: "limit_members" });
   });
 
   test.each([

@@ -16,7 +16,7 @@ export const zip: Format = {
   mediaTypes: ["application/zip"],
   aliases: ["application/x-zip-compressed", "application/x-zip", "application/epub+zip"],
   async parse(source, out, limits) {
-    const archive = await Zip.open(source.path, limits.maxExpandedBytes);
+    const archive = await Zip.open(source.path, limits);
     try {
       const members = new Members(out);
       for (const member of archive.members) {

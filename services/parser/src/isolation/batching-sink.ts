@@ -29,7 +29,7 @@ export class BatchingSink implements Sink {
     (this.#batch[kind] as ParsedRows[K][number][]).push(row);
     this.#rows += 1;
     this.#text += weightOf(row);
-    if (this.#text >= maxBatchText || this.#rows >= maxBatchRows) await this.flush();
+    if (this.#text >= maxBatchText || this.#rows >= maxBatchRows) await this.#parent.call("rows", this.rest());
   }
 
   async child(child: Omit<FoundChild, "file">, bytes: AsyncIterable<Uint8Array>): Promise<void> {
@@ -38,11 +38,11 @@ export class BatchingSink implements Sink {
     await this.#parent.call("child", { ...child, file });
   }
 
-  async flush(): Promise<void> {
-    if (this.#rows === 0) return;
+  /** What has not been handed on yet. */
+  rest(): ParsedRows {
     const batch = this.#batch;
     this.#batch = noRows();
     [this.#rows, this.#text] = [0, 0];
-    await this.#parent.call("rows", batch);
+    return batch;
   }
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 
 /**
@@ -6,16 +7,19 @@ import { readdir, readFile } from "node:fs/promises";
  */
 export async function residentMegabytes(pid: number | undefined): Promise<number> {
   if (pid === undefined) return 0;
-  const [own, children] = await Promise.all([ownMegabytes(pid), childrenOf(pid)]);
-  const below = await Promise.all(children.map(residentMegabytes));
-  return below.reduce((sum, each) => sum + each, own);
+  const below = await Promise.all((await childrenOf(pid)).map(residentMegabytes));
+  return below.reduce((sum, each) => sum + each, ownMegabytes(pid));
 }
 
 /** Resident memory of a process alone: a glance, where `residentMegabytes` looks through all its threads. */
-export async function ownMegabytes(pid: number | undefined): Promise<number> {
+export function ownMegabytes(pid: number | undefined): number {
   if (pid === undefined) return 0;
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
+  try {
+    // The kernel answers from memory: waiting for it would take longer than reading does.
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
 }
 
 /** A process is listed with the thread that started it. */

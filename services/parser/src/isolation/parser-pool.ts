@@ -118,7 +118,7 @@ export class ParserPool {
   /** Back among the idle, or gone: after a failure of its own, after many documents, or when it has grown. */
   async #giveBack(parser: ParserProcess): Promise<void> {
     const { maxDocuments, memoryMb } = this.#options;
-    const isFresh = parser.documents < maxDocuments && (await parser.idleMemoryMb()) < memoryMb * idleMemoryShare;
+    const isFresh = parser.documents < maxDocuments && parser.idleMemoryMb() < memoryMb * idleMemoryShare;
     if (parser.reusable && isFresh && !this.#destroyed) {
       this.#idle.push(parser);
       return;

@@ -2,7 +2,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import {
   type ErrorCode,
   errorCodes,
+  type ParsedRows,
   type ParseSummary,
+  rowKinds,
   SluiceError,
   WrittenRows,
   WrittenSummary,
@@ -85,7 +87,7 @@ export class ParserProcess {
   }
 
   /** Resident memory while nothing runs, in megabytes. */
-  async idleMemoryMb(): Promise<number> {
+  idleMemoryMb(): number {
     return ownMegabytes(this.#child.pid);
   }
 
@@ -140,9 +142,14 @@ export class ParserProcess {
         .catch(reject);
     } else if (message.type === "done") {
       const summary = WrittenSummary.safeParse(message.summary);
-      this.#answered = summary.success;
-      if (summary.success) resolve({ outcome: "parsed", summary: summary.data });
-      else reject(new SluiceError("parser_failed"));
+      const rows = WrittenRows.safeParse(message.rows);
+      this.#answered = summary.success && rows.success;
+      if (!summary.success || !rows.success) reject(new SluiceError("parser_failed"));
+      else
+        clock
+          .without(() => handOn(rows.data, sink))
+          .then(() => resolve({ outcome: "parsed", summary: summary.data }))
+          .catch(reject);
     } else if (message.type === "needs_recognition") {
       this.#answered = true;
       resolve({ outcome: "needs_recognition" });
@@ -185,7 +192,7 @@ async function answer(call: Extract<FromWorker, { type: "call" }>, sink: ParseSi
     case "rows": {
       const rows = WrittenRows.safeParse(call.value);
       if (!rows.success) throw new SluiceError("parser_failed");
-      return sink.rows(rows.data);
+      return handOn(rows.data, sink);
     }
     case "child":
       return sink.child(call.value);
@@ -194,6 +201,10 @@ async function answer(call: Extract<FromWorker, { type: "call" }>, sink: ParseSi
     case "keepRecognised":
       return sink.keepRecognised(call.value);
   }
+}
+
+async function handOn(rows: ParsedRows, sink: ParseSink): Promise<void> {
+  if (rowKinds.some((kind) => rows[kind].length > 0)) await sink.rows(rows);
 }
 
 /** Where in the child process a parse failed, for the log. */

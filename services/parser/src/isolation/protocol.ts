@@ -34,6 +34,7 @@ export type ToWorker = { type: "parse"; job: WorkerJob } | { type: "answer"; id:
 export type FromWorker =
   | { type: "ready" }
   | CallMessage
-  | { type: "done"; summary: ParseSummary }
+  /** With the last rows: most documents have few, and a message more is most of what a short one costs. */
+  | { type: "done"; summary: ParseSummary; rows: ParsedRows }
   | { type: "needs_recognition" }
   | { type: "failed"; code: string; trace?: Trace };

@@ -36,8 +36,7 @@ export function serve(parse: Parse, openRecogniser: (engine: Engine) => Recognis
     const sink = new BatchingSink(job.scratchDir, parent);
     try {
       const summary = await parse(job, sink, job.limits, recognition(job));
-      await sink.flush();
-      return { type: "done", summary };
+      return { type: "done", summary, rows: sink.rest() };
     } catch (error) {
       if (error instanceof RecognitionNeeded) return { type: "needs_recognition" };
       const failure = toSluiceError(error);

@@ -52,7 +52,9 @@ export class DrawingText implements XmlHandler {
       case "tc":
         this.flow.openCell();
         break;
-      case "tblPr":
+      case "rPr":
+        if (Number(attributes.baseline) > 0) this.flow.superscript();
+        this.flow.strike(!/^(noStrike)?$/.test(attributes.strike ?? ""));
         break;
       case "t":
         this.#inText = true;
@@ -72,6 +74,7 @@ export class DrawingText implements XmlHandler {
       return;
     }
     if (name === "t") this.#inText = false;
+    else if (name === "r") this.flow.strike(false);
     else if (name === "p") {
       this.flow.breakLine(1);
       if (this.#isTitle) this.title += " ";

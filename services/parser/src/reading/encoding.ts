@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { isUtf16, textEncoding } from "@sluice/media";
+import { isWide, textDecoder, textEncoding } from "@sluice/media";
 import { analyse } from "chardet";
 
 const sampleLength = 65_536;
@@ -13,7 +13,7 @@ const minConfidence = 30;
 export async function fileEncoding(path: string, declared?: string | null): Promise<string> {
   const sample = await readSample(path);
   const byHead = textEncoding(sample) ?? "windows-1252";
-  if (isUtf16(byHead)) return byHead;
+  if (isWide(byHead)) return byHead;
   if (isEscaped(sample)) return "iso-2022-jp";
   if (await isUtf8(path)) return "utf-8";
   return chosenEncoding(sample, declared);
@@ -22,7 +22,7 @@ export async function fileEncoding(path: string, declared?: string | null): Prom
 /** The same for bytes in memory. */
 export function bytesEncoding(bytes: Uint8Array, declared?: string | null): string {
   const byHead = textEncoding(bytes.subarray(0, sampleLength)) ?? "windows-1252";
-  if (isUtf16(byHead)) return byHead;
+  if (isWide(byHead)) return byHead;
   if (isEscaped(bytes.subarray(0, sampleLength))) return "iso-2022-jp";
   try {
     new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -127,7 +127,7 @@ function isKnown(label: string): boolean {
 
 /** A decoder for one stream of bytes; the byte order mark is dropped, what can't be decoded becomes U+FFFD. */
 function decoder(encoding: string): { write(bytes: Uint8Array): string; end(): string } {
-  const native = new TextDecoder(encoding);
+  const native = textDecoder(encoding);
   if (native.encoding !== "windows-1252") {
     return { write: (bytes) => native.decode(bytes, { stream: true }), end: () => native.decode() };
   }

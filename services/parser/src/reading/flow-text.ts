@@ -2,6 +2,9 @@ import type { Gap } from "../formats/format.js";
 import type { Block, TableBlock } from "../writing/blocks.js";
 import { rowText } from "../writing/table-text.js";
 
+/** Around what is struck through: somebody has withdrawn it. */
+export const strikeMark = "~~";
+
 /** A run of text with its pending white space: spaces collapse, breaks add up to at most a blank line. */
 class Frame {
   length = 0;
@@ -11,9 +14,11 @@ class Frame {
   #breaks = 0;
   #space = false;
   #prefix = "";
+  /** What was said last is struck through, and more may follow. */
+  #isStruck = false;
 
   get text(): string {
-    return this.#parts.join("");
+    return this.#parts.join("") + (this.#isStruck ? strikeMark : "");
   }
 
   /** Breaks that are asked for before whatever comes next. */
@@ -25,11 +30,16 @@ class Frame {
     return !this.#space && this.#breaks === 0 && /\d$/.test(this.#parts.at(-1) ?? "");
   }
 
-  add(input: string): void {
+  add(input: string, isStruck = false): void {
     const body = input.replace(/[ \t\r\n\f]+/g, " ");
     const words = body.replace(/^ | $/g, "");
     if (words) {
+      if (!isStruck || this.#breaks > 0) this.#endStrike();
       this.#open(body.startsWith(" "));
+      if (isStruck && !this.#isStruck) {
+        this.#push(strikeMark);
+        this.#isStruck = true;
+      }
       this.#push(words.replaceAll("\u00a0", " "));
       this.#space = body.endsWith(" ");
     } else if (body) {
@@ -40,9 +50,20 @@ class Frame {
   /** As it is: preformatted text, or a row that is already composed. */
   raw(input: string): void {
     if (!input) return;
+    this.#endStrike();
     this.#open(false);
     this.#push(input);
     this.#space = false;
+  }
+
+  /** Right behind the last word. */
+  attach(mark: string): void {
+    this.#push(mark);
+  }
+
+  #endStrike(): void {
+    if (this.#isStruck) this.#push(strikeMark);
+    this.#isStruck = false;
   }
 
   breakLine(count: number): void {
@@ -103,6 +124,7 @@ export class FlowText {
   readonly #rows: Row[] = [];
   /** For each open cell its row and place: cells that were not closed may end in any order. */
   readonly #places: { row: Row | undefined; index: number }[] = [];
+  #isStruck = false;
 
   get #frame(): Frame {
     return this.#frames.at(-1) as Frame;
@@ -121,7 +143,12 @@ export class FlowText {
   /** Words between the rows of a table end it: what comes after is another. */
   add(text: string): void {
     if (this.#table && !this.inCell && /[^ \t\r\n\f]/.test(text)) this.#table = null;
-    this.#frame.add(text);
+    this.#frame.add(text, this.#isStruck);
+  }
+
+  /** Whether what is added from here on is struck through. */
+  strike(isOn: boolean): void {
+    this.#isStruck = isOn;
   }
 
   raw(text: string): void {
@@ -131,7 +158,7 @@ export class FlowText {
 
   /** 10⁹ must not become 109: a superscript after a digit is set off. */
   superscript(): void {
-    if (this.#frame.endsInDigit) this.#frame.raw("^");
+    if (this.#frame.endsInDigit) this.#frame.attach("^");
   }
 
   /** Ends the line (1) or the paragraph (2) before whatever follows. */

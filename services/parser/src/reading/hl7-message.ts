@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { isUtf16, textEncoding } from "@sluice/media";
+import { isWide, textEncoding } from "@sluice/media";
 import { bytesEncoding, decode, readSample, readText } from "./encoding.js";
 
 /** A segment: its name and its fields as HL7 counts them, still encoded. `fields[1]` of MSH is the separator. */
@@ -66,8 +66,8 @@ function charset(stated: string): string {
 export async function* messages(path: string): AsyncGenerator<Buffer> {
   const wide = textEncoding(await readSample(path)) ?? "";
   // Bytes as they are, one a character: each message may have a character set of its own.
-  const encoding = isUtf16(wide) ? "utf8" : "latin1";
-  const pieces = isUtf16(wide)
+  const encoding = isWide(wide) ? "utf8" : "latin1";
+  const pieces = isWide(wide)
     ? readText(path, wide)
     : createReadStream(path, { encoding: "latin1", highWaterMark: 262_144 });
   let segments: string[] = [];

@@ -1,8 +1,9 @@
 import { SluiceError } from "@sluice/contracts";
 import type { SectionHead } from "../formats/format.js";
 import { blocksText, type FlowSection } from "../writing/blocks.js";
-import { FlowText } from "./flow-text.js";
+import { FlowText, strikeMark } from "./flow-text.js";
 import type { OdfLists } from "./odf-lists.js";
+import { OdfLooks, type OdfStyles } from "./odf-styles.js";
 import type { XmlHandler } from "./xml.js";
 
 /** Not shown where it stands: deleted text, names of who wrote a remark and when, scripts, fields to fill in again. */
@@ -27,12 +28,14 @@ export class OdfText implements XmlHandler {
   #hiddenAt = 0;
   #heading: { level: number; title: string } | null = null;
   readonly #lists: OdfLists;
+  readonly #looks: OdfLooks;
   #paragraphs = 0;
   /** How often each open cell or row is repeated. */
   #repeats = 0;
 
-  constructor(lists: OdfLists) {
+  constructor(lists: OdfLists, styles: OdfStyles) {
     this.#lists = lists;
+    this.#looks = new OdfLooks(styles);
   }
 
   get #flow(): FlowText {
@@ -57,10 +60,14 @@ export class OdfText implements XmlHandler {
           this.#finish();
           this.#heading = { level: Number(attributes["outline-level"]) || 1, title: "" };
         }
-        this.#begin();
+        this.#begin(name, attributes);
         break;
       case "p":
-        this.#begin();
+        this.#begin(name, attributes);
+        break;
+      case "span":
+        this.#looks.begin(name, attributes);
+        if (this.#looks.look.isRaised) this.#flow.superscript();
         break;
       case "list":
         this.#lists.begin(attributes);
@@ -109,6 +116,9 @@ export class OdfText implements XmlHandler {
       case "p":
         this.#end();
         break;
+      case "span":
+        this.#looks.end();
+        break;
       case "list":
         this.#lists.end();
         break;
@@ -146,12 +156,14 @@ export class OdfText implements XmlHandler {
     return this.#sections.splice(0);
   }
 
-  #begin(): void {
+  #begin(name: string, attributes: Record<string, string>): void {
+    this.#looks.begin(name, attributes);
     this.#paragraphs += 1;
     this.#flow.breakLine(1);
   }
 
   #end(): void {
+    this.#looks.end();
     this.#paragraphs -= 1;
     const title = this.#heading?.title.replace(/\s+/g, " ").trim();
     if (this.#heading && this.#asides.length === 0) {
@@ -163,6 +175,7 @@ export class OdfText implements XmlHandler {
 
   #add(text: string): void {
     if (this.#heading && this.#asides.length === 0) this.#heading.title += text;
+    this.#flow.strike(this.#looks.look.isStruck === true);
     this.#flow.add(text);
   }
 
@@ -187,6 +200,8 @@ export interface OdfRow {
 export class OdfRows implements XmlHandler {
   isSparse = false;
   readonly #hiddenStyles = new Set<string>();
+  readonly #styles: OdfStyles;
+  readonly #looks: OdfLooks;
   #style = "";
   #rows: OdfRow[] = [];
   #sheet = "";
@@ -200,6 +215,12 @@ export class OdfRows implements XmlHandler {
   #paragraphs = 0;
   #skipped = 0;
   #tables = 0;
+  #isStruck = false;
+
+  constructor(styles: OdfStyles) {
+    this.#styles = styles;
+    this.#looks = new OdfLooks(styles);
+  }
 
   take(): OdfRow[] {
     const rows = this.#rows;
@@ -212,6 +233,7 @@ export class OdfRows implements XmlHandler {
       this.#skipped += 1;
       return;
     }
+    this.#styles.open(name, attributes);
     switch (name) {
       case "style":
         this.#style = attributes.name ?? "";
@@ -231,6 +253,7 @@ export class OdfRows implements XmlHandler {
         break;
       case "table-cell":
       case "covered-table-cell":
+        this.#looks.begin("table-cell", attributes);
         if (this.#tables > 1) break;
         [this.#cell, this.#repeatCell] = ["", count(attributes["number-columns-repeated"])];
         this.#date = attributes["value-type"] === "date" ? (attributes["date-value"] ?? null) : null;
@@ -239,6 +262,11 @@ export class OdfRows implements XmlHandler {
         if (this.#cell) this.#cell += "\n";
         this.#paragraphs += 1;
         break;
+      case "span":
+        this.#looks.begin(name, attributes);
+        // 10⁹ must not become 109.
+        if (this.#looks.look.isRaised && /\d$/.test(this.#cell)) this.#cell += "^";
+        break;
       case "s":
         this.#cell += " ";
         break;
@@ -246,7 +274,9 @@ export class OdfRows implements XmlHandler {
   }
 
   text(text: string): void {
-    if (this.#skipped === 0 && this.#paragraphs > 0) this.#cell += text;
+    if (this.#skipped > 0 || this.#paragraphs === 0) return;
+    if (text.trim()) this.#strike(this.#looks.look.isStruck === true);
+    this.#cell += text;
   }
 
   close(name: string): void {
@@ -254,8 +284,12 @@ export class OdfRows implements XmlHandler {
       this.#skipped -= 1;
       return;
     }
-    if (name === "p") this.#paragraphs -= 1;
-    else if (name === "table") this.#tables -= 1;
+    this.#styles.close(name);
+    if (name === "span" || name === "table-cell" || name === "covered-table-cell") this.#looks.end();
+    if (name === "p") {
+      this.#strike(false);
+      this.#paragraphs -= 1;
+    } else if (name === "table") this.#tables -= 1;
     else if (this.#tables > 1) return;
     else if (name === "table-cell" || name === "covered-table-cell") this.#endCell();
     else if (name === "table-row" && this.#cells.length > 0) {
@@ -263,6 +297,11 @@ export class OdfRows implements XmlHandler {
       const row = { sheet: this.#sheet, isHidden: this.#isHidden, cells: this.#cells };
       for (let times = Math.min(this.#repeatRow, maxRepeat); times > 0; times -= 1) this.#rows.push(row);
     }
+  }
+
+  #strike(isOn: boolean): void {
+    if (isOn !== this.#isStruck) this.#cell += strikeMark;
+    this.#isStruck = isOn;
   }
 
   #endCell(): void {

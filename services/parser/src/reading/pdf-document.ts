@@ -1,168 +1,113 @@
-import { readFile, stat } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { createCanvas } from "@napi-rs/canvas";
-import { SluiceError } from "@sluice/contracts";
-import { PDFParse, VerbosityLevel } from "pdf-parse";
-import { OPS, Util } from "pdfjs-dist/legacy/build/pdf.mjs";
-import type { PDFDocumentProxy, PDFPageProxy } from "pdfjs-dist/types/src/pdf.js";
-import { greyOf } from "../picture/grey.js";
+import { readFile } from "node:fs/promises";
 import type { Picture } from "../picture/picture.js";
-import { type LayoutBlock, layOut, type Run } from "./pdf-layout.js";
-import { pictureShare } from "./pdf-pictures.js";
+import { type LayoutBlock, layOut } from "./pdf-layout.js";
+import type { Outline } from "./pdf-outline.js";
+import { pageObjects } from "./pdf-pages.js";
+import type { PageRuns } from "./pdf-runs.js";
+import { PdfiumDocument } from "./pdfium-document.js";
+import { type PdfFile, PdfjsDocument, type PdfNotes } from "./pdfjs-document.js";
+import { judgeTextLayer, type TextLayer } from "./text-layer.js";
 
-/** Character maps of Asian fonts and the decoders of images lie beside pdf.js. */
-const assets = dirname(createRequire(import.meta.url).resolve("pdfjs-dist/package.json"));
+/** Both readers keep what they have seen of a file until it is closed, so it is opened anew. */
+const pagesBeforeRenewal = 500;
 
-const imageOperators = new Set<number>([
-  OPS.paintImageXObject,
-  OPS.paintImageXObjectRepeat,
-  OPS.paintInlineImageXObject,
-  OPS.paintInlineImageXObjectGroup,
-  OPS.paintImageMaskXObject,
-  OPS.paintImageMaskXObjectGroup,
-  OPS.paintImageMaskXObjectRepeat,
-]);
-/** A page with this many drawn shapes and no text is writing turned into outlines, or a chart. */
-const manyShapes = 60;
-/** What recognisers are at their best with; a PDF's unit is a 72nd of an inch. */
-const pictureDpi = 300;
-const unitsPerInch = 72;
-/** A page drawn has no more pixels, however large its paper. */
-const mostPicturePixels = 16_000_000;
-/** Larger files are not opened a second time. */
-const maxCheckedBytes = 64 * 1024 * 1024;
-
-const maxOutlineEntries = 5_000;
-const maxOutlineLevel = 12;
-
-export interface OutlineEntry {
-  title: string;
-  /** 1 for the outermost. */
-  level: number;
+export interface PageReading {
+  blocks: LayoutBlock[];
+  text: string;
+  layer: TextLayer | "none";
+  /** Files that remarks on the page hold. */
+  files: PdfFile[];
+  /** Whether something on it could not be read. */
+  isDamaged: boolean;
+  /** What is filled in or noted on the page could not be read. */
+  lacksNotes?: boolean;
 }
-interface RawOutlineEntry {
-  title: string;
-  dest: string | unknown[] | null;
-  items?: RawOutlineEntry[];
-}
+const bestFirst = ["sound", "sparse", "damaged", "none"];
 
-interface Opened {
-  parser: PDFParse;
-  document: PDFDocumentProxy;
-}
-
-/** A PDF opened with pdf-parse, page by page. */
+/**
+ * A PDF, page by page. PDFium reads the text, pdf.js what is filled in, attached or drawn, and the text of pages that PDFium does not read,
+ * finds damaged or would change. A file that is not whole is read by pdf.js first, which finds more of such files.
+ */
 export class PdfDocument {
+  readonly pages: number;
   readonly #path: string;
-  readonly #parser: PDFParse;
-  readonly #document: PDFDocumentProxy;
-  #strict: Promise<Opened | null> | undefined;
+  /** Whether PDFium's word on the file is taken. */
+  readonly #isSound: boolean;
+  /** Null where it does not open the file, or failed on it. */
+  #pdfium: PdfiumDocument | null;
+  /** Null until it is needed. */
+  #pdfjs: PdfjsDocument | null;
 
-  private constructor(path: string, { parser, document }: Opened) {
+  private constructor(path: string, pdfium: PdfiumDocument | null, pdfjs: PdfjsDocument | null) {
     this.#path = path;
-    this.#parser = parser;
-    this.#document = document;
+    this.#pdfium = pdfium;
+    this.#pdfjs = pdfjs;
+    this.#isSound = pdfjs === null;
+    // Of a damaged file, one may find pages that the other doesn't.
+    this.pages = Math.max(pdfjs?.pages ?? 0, pdfium?.pages ?? 0);
   }
 
   /** Fails with `document_encrypted` where the empty password does not open it. */
   static async open(path: string): Promise<PdfDocument> {
+    const pdfium = await PdfiumDocument.open(path);
+    if (pdfium?.isSound && pageObjects(await readFile(path)) <= pdfium.pages)
+      return new PdfDocument(path, pdfium, null);
     try {
-      return new PdfDocument(path, await load(path, false));
+      const pdfjs = await PdfjsDocument.open(path);
+      // There may be more pages than the file says: then PDFium does not find them.
+      if (!pdfium?.isSound || pdfjs.pages > pdfium.pages) return new PdfDocument(path, pdfium, pdfjs);
+      await pdfjs.destroy();
+      return new PdfDocument(path, pdfium, null);
     } catch (error) {
-      // The disk's trouble is not the document's.
-      if (error instanceof Error && "syscall" in error) throw error;
-      const { name = "", message = "" } = error as Partial<Error>;
-      // Certificates and handlers of other makers are no damage, either.
-      const isLocked = name === "PasswordException" || /encrypt/i.test(message);
-      throw new SluiceError(isLocked ? "document_encrypted" : "document_corrupt", { cause: error });
+      if (pdfium && pdfium.pages > 0) return new PdfDocument(path, pdfium, null);
+      pdfium?.destroy();
+      throw error;
     }
-  }
-
-  get pages(): number {
-    return this.#document.numPages;
   }
 
   async title(): Promise<string | null> {
-    const { info } = await this.#document.getMetadata().catch(() => ({ info: {} }));
-    const title = (info as { Title?: unknown }).Title;
-    return typeof title === "string" && title.trim() ? title.trim() : null;
+    return this.#isSound ? this.#ask((pdfium) => pdfium.title()) : (await this.#whole()).title();
   }
 
-  /** The page's text layer as it is laid out, then what was filled in or noted on it. */
-  async blocks(number: number): Promise<LayoutBlock[]> {
-    const page = await this.#document.getPage(number);
-    try {
-      const blocks = [...(await runsByDirection(page)).values()].flatMap(layOut);
-      const notes = await annotations(page).catch(() => []);
-      return notes.length > 0 ? [...blocks, { lines: notes }] : blocks;
-    } finally {
-      page.cleanup();
-    }
+  async outline(): Promise<Outline> {
+    const outline = this.#isSound ? this.#ask((pdfium) => pdfium.outline()) : null;
+    return outline ?? (await this.#whole()).outline();
   }
 
-  /** The outline's entries by the page that they lead to; what leads nowhere is left out. */
-  async outline(): Promise<Map<number, OutlineEntry[]>> {
-    const byPage = new Map<number, OutlineEntry[]>();
-    let left = maxOutlineEntries;
-    const walk = async (entries: readonly RawOutlineEntry[], level: number): Promise<void> => {
-      for (const { title, dest, items } of entries) {
-        if (left-- <= 0 || level > maxOutlineLevel) return;
-        const page = await this.#pageOf(dest).catch(() => null);
-        if (page !== null && title.trim())
-          byPage.set(page, [...(byPage.get(page) ?? []), { title: title.trim(), level }]);
-        await walk(items ?? [], level + 1);
-      }
-    };
-    await walk(((await this.#document.getOutline().catch(() => null)) ?? []) as RawOutlineEntry[], 1);
-    return byPage;
+  /** Files embedded in the document; null where there are some that can't be read. */
+  async attachments(): Promise<PdfFile[] | null> {
+    if (this.#isSound && this.#ask((pdfium) => pdfium.hasAttachments) === false) return [];
+    return (await this.#whole().catch(() => null))?.attachments() ?? null;
   }
 
-  async #pageOf(dest: RawOutlineEntry["dest"]): Promise<number | null> {
-    const target = typeof dest === "string" ? await this.#document.getDestination(dest) : dest;
-    const page: unknown = target?.[0];
-    if (typeof page === "number") return page + 1;
-    if (typeof page !== "object" || page === null) return null;
-    return (await this.#document.getPageIndex(page as Parameters<PDFDocumentProxy["getPageIndex"]>[0])) + 1;
+  /** The page's text layer as it is laid out, then what was filled in or noted on it. Fails where no reader reads it. */
+  async page(number: number): Promise<PageReading> {
+    if (number % pagesBeforeRenewal === 0) await this.#renew();
+    const quick = this.#isSound ? this.#byPdfium(number) : null;
+    const reading = quick && isGood(quick) ? quick : await this.#better(number, quick);
+    if (quick && !quick.hasNotes)
+      return { ...reading, isDamaged: reading.isDamaged || this.#pdfjs?.isDamaged(number) === true };
+    const notes = await this.#notes(number);
+    const isDamaged = reading.isDamaged || this.#pdfjs?.isDamaged(number) === true;
+    if (notes === null) return { ...reading, isDamaged, lacksNotes: true };
+    const { lines, files } = notes;
+    return { ...(lines.length > 0 ? judged([...reading.blocks, { lines }]) : reading), files, isDamaged };
   }
 
   /** What is to be seen on a page that has no text. */
   async look(number: number): Promise<"image" | "blank" | "unreadable"> {
-    const drawn = await operators(this.#document, number);
-    const shapes = drawn.filter((operator) => operator === OPS.constructPath).length;
-    if (shapes >= manyShapes || drawn.some((operator) => imageOperators.has(operator))) return "image";
-    // pdf.js leaves out what it can't draw, unless it is told to stop there: then it draws less.
-    this.#strict ??= this.#openStrict();
-    const strict = await this.#strict;
-    if (!strict) return "blank";
-    return (await operators(strict.document, number)).length < drawn.length ? "unreadable" : "blank";
+    return (await this.#whole()).look(number);
   }
 
-  /** The share of the page that its largest picture covers. */
+  /** The share of the page that its pictures cover. */
   async pictureShare(number: number): Promise<number> {
-    return pictureShare(await this.#document.getPage(number));
+    const share = this.#isSound ? this.#ask((pdfium) => pdfium.pictureShare(number)) : null;
+    return share ?? (await this.#whole()).pictureShare(number);
   }
 
   /** The page drawn. */
   async picture(number: number): Promise<Picture> {
-    const page = await this.#document.getPage(number);
-    try {
-      const paper = page.getViewport({ scale: 1 });
-      const room = Math.sqrt(mostPicturePixels / (paper.width * paper.height));
-      const viewport = page.getViewport({ scale: Math.min(pictureDpi / unitsPerInch, room) });
-      const [width, height] = [Math.max(1, Math.floor(viewport.width)), Math.max(1, Math.floor(viewport.height))];
-      const canvas = createCanvas(width, height);
-      const context = canvas.getContext("2d");
-      // pdf.js means a browser's canvas; it draws on this one as it does on its own, which is the same.
-      const target = { canvas, canvasContext: context } as unknown as { canvas: null };
-      await page.render({ ...target, viewport, background: "white" }).promise;
-      const dpi = viewport.scale * unitsPerInch;
-      return { ...greyOf(context.getImageData(0, 0, width, height).data, width, height, 4), dpi: { x: dpi, y: dpi } };
-    } catch (cause) {
-      throw new SluiceError("document_corrupt", { cause });
-    } finally {
-      page.cleanup();
-    }
+    return (await this.#whole()).picture(number);
   }
 
   /** Whether the file has pictures; a picture's dictionary is never packed. */
@@ -170,118 +115,81 @@ export class PdfDocument {
     return /\/Subtype\s*\/Image\b/.test((await readFile(this.#path)).toString("latin1"));
   }
 
-  /** Files embedded in the document. */
-  async attachments(): Promise<{ name: string; bytes: Uint8Array }[]> {
-    const found = (await this.#document.getAttachments().catch(() => null)) as Record<
-      string,
-      { filename?: string; content?: Uint8Array }
-    > | null;
-    return Object.entries(found ?? {}).flatMap(([key, { filename, content }]) =>
-      content?.length ? { name: filename || key, bytes: content } : [],
-    );
-  }
-
   async destroy(): Promise<void> {
-    const strict = await this.#strict;
-    await strict?.parser.destroy();
-    await this.#parser.destroy();
+    this.#pdfium?.destroy();
+    this.#pdfium = null;
+    await this.#pdfjs?.destroy();
+    this.#pdfjs = null;
   }
 
-  async #openStrict(): Promise<Opened | null> {
-    if ((await stat(this.#path)).size > maxCheckedBytes) return null;
-    // Files that only open with repairs tell nothing this way.
-    return load(this.#path, true).catch(() => null);
+  /** Null also after a fault, when nothing is known of PDFium's memory: it is left behind. */
+  #ask<T>(question: (pdfium: PdfiumDocument) => T): T | null {
+    try {
+      return this.#pdfium && question(this.#pdfium);
+    } catch {
+      this.#pdfium = null;
+      return null;
+    }
+  }
+
+  async #whole(): Promise<PdfjsDocument> {
+    this.#pdfjs ??= await PdfjsDocument.open(this.#path);
+    return this.#pdfjs;
+  }
+
+  async #renew(): Promise<void> {
+    const hadPdfium = this.#pdfium !== null;
+    await this.destroy();
+    if (hadPdfium) this.#pdfium = await PdfiumDocument.open(this.#path);
+  }
+
+  async #notes(number: number): Promise<PdfNotes | null> {
+    try {
+      return await (await this.#whole()).notes(number);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Of both readers' text, that which makes more sense. */
+  async #better(number: number, quick: PageReading | null): Promise<PageReading> {
+    const readings: PageReading[] = [];
+    let failure: unknown;
+    try {
+      readings.push(judged(laidOut(await (await this.#whole()).text(number))));
+    } catch (error) {
+      failure = error;
+    }
+    const second = quick ?? (readings.some(isGood) ? null : this.#byPdfium(number));
+    if (second) readings.push(second);
+    const [best] = readings.sort((one, other) => bestFirst.indexOf(one.layer) - bestFirst.indexOf(other.layer));
+    if (!best) throw failure;
+    return failure === undefined ? best : { ...best, isDamaged: true };
+  }
+
+  #byPdfium(number: number): (PageReading & { hasNotes: boolean; isExact: boolean }) | null {
+    const page = this.#ask((pdfium) => pdfium.text(number));
+    return page ? { ...judged(laidOut(page.runs)), hasNotes: page.hasNotes, isExact: page.isExact } : null;
   }
 }
 
-async function load(path: string, stopAtErrors: boolean): Promise<Opened> {
-  const parser = new PDFParse({
-    data: new Uint8Array(await readFile(path)),
-    stopAtErrors,
-    verbosity: VerbosityLevel.ERRORS,
-    isEvalSupported: false,
-    useSystemFonts: false,
-    disableFontFace: true,
-    cMapUrl: `${join(assets, "cmaps")}/`,
-    cMapPacked: true,
-    standardFontDataUrl: `${join(assets, "standard_fonts")}/`,
-    wasmUrl: `${join(assets, "wasm")}/`,
-  });
-  // pdf-parse keeps pdf.js's document to itself; images, form fields and attachments are only found there.
-  const inner = parser as unknown as { load(): Promise<PDFDocumentProxy> };
-  return { parser, document: await inner.load() };
+function isGood({ layer, isExact = true }: PageReading & { isExact?: boolean }): boolean {
+  return isExact && (layer === "sound" || layer === "sparse");
 }
 
-interface TextItem {
-  str: string;
-  dir: string;
-  transform: number[];
-  width: number;
+function laidOut(runs: PageRuns): LayoutBlock[] {
+  return runs.directions().flatMap(layOut);
 }
 
-/** Text by the direction it is written in (a quarter turn each), that of most of it first, as if each were upright. */
-async function runsByDirection(page: PDFPageProxy): Promise<Map<number, Run[]>> {
-  const { transform } = page.getViewport({ scale: 1 });
-  const { items } = await page.getTextContent({ disableNormalization: true });
-  const byDirection = new Map<number, Run[]>();
-  for (const item of items as TextItem[]) {
-    if (item.str === undefined || item.str === "") continue;
-    const [a = 1, b = 0, c = 0, d = 1, x = 0, y = 0] = Util.transform(transform, item.transform) as number[];
-    const turns = ((Math.round(Math.atan2(b, a) / (Math.PI / 2)) % 4) + 4) % 4;
-    const [right, down] = [
-      [x, y],
-      [y, -x],
-      [-x, -y],
-      [-y, x],
-    ][turns] as [number, number];
-    const size = Math.hypot(c, d) || Math.hypot(a, b) || 1;
-    const run = { text: item.str, x: right, y: down, width: item.width, size, isRtl: item.dir === "rtl" };
-    const same = byDirection.get(turns);
-    if (same) same.push(run);
-    else byDirection.set(turns, [run]);
-  }
-  return new Map([...byDirection].sort(([, one], [, other]) => other.length - one.length));
-}
-
-async function operators(document: PDFDocumentProxy, number: number): Promise<number[]> {
-  const page = await document.getPage(number);
-  const { fnArray } = await page.getOperatorList();
-  page.cleanup();
-  return fnArray;
-}
-
-interface Annotation {
-  subtype?: string;
-  fieldType?: string;
-  fieldName?: string;
-  alternativeText?: string;
-  fieldValue?: unknown;
-  checkBox?: boolean;
-  contentsObj?: { str?: string };
-  hidden?: boolean;
-  password?: boolean;
-}
-
-/** Filled-in form fields and written remarks are not in the text layer. */
-async function annotations(page: PDFPageProxy): Promise<string[]> {
-  const found = (await page.getAnnotations({ intent: "display" })) as Annotation[];
-  return found.flatMap((annotation) => {
-    if (annotation.hidden || annotation.password) return [];
-    if (annotation.subtype === "Widget") return field(annotation);
-    const remark =
-      annotation.subtype === "Link" || annotation.subtype === "Popup" ? "" : annotation.contentsObj?.str?.trim();
-    return remark || [];
-  });
-}
-
-function field({ fieldType, alternativeText, fieldName, fieldValue, checkBox }: Annotation): string[] {
-  const label = alternativeText || fieldName || "";
-  const value = Array.isArray(fieldValue)
-    ? fieldValue.join(", ")
-    : typeof fieldValue === "string"
-      ? fieldValue.trim()
-      : "";
-  if (!value || value === "Off" || (fieldType === "Btn" && !checkBox)) return [];
-  if (fieldType === "Sig") return [];
-  return [fieldType === "Btn" ? `[x] ${label}` : `${label}: ${value}`];
+function judged(blocks: LayoutBlock[]): PageReading {
+  const text = blocks
+    .flatMap((block) => ("rows" in block ? block.rows.map((row) => row.join(" ")) : block.lines))
+    .join("\n");
+  return {
+    blocks,
+    text,
+    layer: /[^\s\p{Cc}\p{Cf}]/u.test(text) ? judgeTextLayer(text) : "none",
+    files: [],
+    isDamaged: false,
+  };
 }

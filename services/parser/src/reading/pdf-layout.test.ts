@@ -26,6 +26,8 @@ describe("a line", () => {
 
   it("keeps a raised digit apart from the one before it", () => {
     expect(text([run("10", 10, 20), run("9", 20, 16, { size: 6, width: 3 }), run("/L", 26, 20)])).toBe("10^9 /L");
+    expect(text([run("charges", 10, 20, { width: 35 }), run("5", 45, 16, { size: 6, width: 3 })])).toBe("charges 5");
+    expect(text([run("m", 10, 20, { width: 8 }), run("2", 18, 16, { size: 6, width: 3 })])).toBe("m2");
   });
 
   it("says once what is drawn twice to look bold", () => {

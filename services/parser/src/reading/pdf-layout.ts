@@ -188,11 +188,12 @@ function lineOf(runs: readonly Run[]): Line {
   return { cells, y: median(runs.map(({ y }) => y)), size: median(runs.map(({ size }) => size)) };
 }
 
-/** 10⁹ must not become 109: a raised digit after a digit is set off. */
+/** 10⁹ must not become 109, nor a word with a footnote's number another word: raised digits after them are set off. */
 function joint(before: string, last: Run, run: Run, isSpaced: boolean): string {
   if (isSpaced || /^\s/.test(run.text)) return " ";
   const isRaised = run.size < last.size * 0.85 && run.y < last.y - last.size * 0.2;
-  return isRaised && /\d$/.test(before) && /^\d/.test(run.text) ? "^" : "";
+  if (!isRaised || !/^\d/.test(run.text)) return "";
+  return /\d$/.test(before) ? "^" : /\p{L}{4}$/u.test(before) ? " " : "";
 }
 
 const bullet = /^([•·▪‣◦●○■–—*-]|\(?[\divxa-z]{1,3}[.)])$/i;

@@ -1,5 +1,17 @@
 /** What a group is for: text, or something that is not shown. */
-export type Destination = "text" | "skip" | "fonts" | "styles" | "title" | "html" | "note" | "header" | "footer";
+export type Destination =
+  | "text"
+  | "skip"
+  | "instruction"
+  | "formField"
+  | "choice"
+  | "fonts"
+  | "styles"
+  | "title"
+  | "html"
+  | "note"
+  | "header"
+  | "footer";
 
 const byWord: Readonly<Record<string, Destination>> = {
   fonttbl: "fonts",
@@ -9,6 +21,9 @@ const byWord: Readonly<Record<string, Destination>> = {
   footnote: "note",
   annotation: "note",
   shptxt: "text",
+  fldinst: "instruction",
+  formfield: "formField",
+  ffl: "choice",
   result: "text",
   header: "header",
   headerl: "header",
@@ -21,16 +36,19 @@ const byWord: Readonly<Record<string, Destination>> = {
 };
 
 const skipped = new Set(
-  "colortbl pict objdata objclass objname fldinst nonshppict nonesttables sn sv atnid atnauthor atndate atnref xe tc rxe bkmkstart bkmkend filetbl listtable listoverridetable revtbl rsidtbl generator themedata datastore latentstyles author operator keywords comment company manager subject category doccomm creatim revtim printim buptim hlinkbase userprops datafield formfield private falt panose".split(
+  "colortbl pict objdata objclass objname nonshppict nonesttables sn sv atnid atnauthor atndate atnref xe tc rxe bkmkstart bkmkend filetbl listtable listoverridetable revtbl rsidtbl generator themedata datastore latentstyles author operator keywords comment company manager subject category doccomm creatim revtim printim buptim hlinkbase userprops datafield private falt panose".split(
     " ",
   ),
 );
 /** Marked as ignorable, with text in them nevertheless. */
 const transparent = new Set("shpinst shppict nesttableprops info upr ud".split(" "));
 
-/** What a control word at the beginning of a group makes of it; undefined where it makes nothing of it. */
-export function destinationOf(word: string, isIgnorable: boolean): Destination | undefined {
+/** What a control word at the beginning of a group within another makes of it; undefined where it makes nothing of it. */
+export function destinationOf(word: string, isIgnorable: boolean, around: Destination): Destination | undefined {
   const own = byWord[word];
+  // A field's instruction is of no interest but for what was ticked or chosen.
+  if (around === "instruction") return own === "formField" ? own : isIgnorable ? "skip" : undefined;
+  if (around === "formField") return own === "choice" ? own : isIgnorable ? "skip" : undefined;
   if (own) return own;
   if (skipped.has(word)) return "skip";
   return isIgnorable && !transparent.has(word) ? "skip" : undefined;

@@ -34,12 +34,16 @@ interface Group {
   encoding: string | null;
   isHidden: boolean;
   isRaised: boolean;
+  isStruck: boolean;
   /** `\\htmlrtf`: for readers of RTF only. */
   isRtfOnly: boolean;
   /** It is about to be told what it is for. */
   isFresh: boolean;
   isIgnorable: boolean;
 }
+
+/** Kinds of form fields; and the value of one that nobody has touched. */
+const [checkBox, dropDown, unset] = [1, 2, 25];
 
 /** Stretches of bytes that wait to be decoded together; a file of nothing else must not pile up. */
 const maxPending = 65_536;
@@ -75,6 +79,7 @@ class RtfReader implements RtfHandler {
     encoding: null,
     isHidden: false,
     isRaised: false,
+    isStruck: false,
     isRtfOnly: false,
     isFresh: true,
     isIgnorable: false,
@@ -103,6 +108,8 @@ class RtfReader implements RtfHandler {
   #inRow = false;
   #inCell = false;
   #html: string[] | null = null;
+  /** Of the form field that is open: kind, value, value where none was given, what could be chosen. */
+  #field = { kind: 0, value: unset, preset: 0, choices: [] as string[] };
   #words = 0;
   #pictures = 0;
   #objects = 0;
@@ -123,7 +130,9 @@ class RtfReader implements RtfHandler {
     const aside = this.#asides.at(-1);
     if (aside?.depth === this.#groups.length) this.#endAside(aside);
     this.#skip = 0;
+    const { destination } = this.#group;
     this.#group = this.#groups.pop() ?? this.#group;
+    if (destination === "formField" && this.#group.destination !== "formField") this.#endField();
   }
 
   bytes(bytes: Uint8Array): void {
@@ -183,17 +192,30 @@ class RtfReader implements RtfHandler {
   #begins(name: string): boolean {
     const group = this.#group;
     if (group.destination === "skip") return true;
-    const destination = destinationOf(name, group.isIgnorable);
+    const destination = destinationOf(name, group.isIgnorable, group.destination);
     if (name === "pict") this.#pictures += 1;
     if (name === "objdata") this.#objects += 1;
     if (!destination) return false;
     group.isFresh = false;
     group.destination = destination;
+    if (destination === "formField") this.#field = { kind: 0, value: unset, preset: 0, choices: [] };
+    if (destination === "choice") this.#field.choices.push("");
     if (destination === "note" || destination === "header" || destination === "footer") {
       this.#asides.push({ kind: destination, flow: new FlowText(), depth: this.#groups.length });
       group.destination = "text";
     }
     return true;
+  }
+
+  /** A form field's state stands where its result would, which is empty. */
+  #endField(): void {
+    const { kind, value, preset, choices } = this.#field;
+    if (this.#group.isHidden || this.#html) return;
+    const state = value === unset ? preset : value;
+    const said = kind === checkBox ? (state === 0 ? "[ ]" : "[x]") : kind === dropDown ? (choices[state] ?? "") : "";
+    if (!said) return;
+    this.#open();
+    this.#flow.add(` ${said} `);
   }
 
   #endAside({ kind, flow }: Aside): void {
@@ -210,13 +232,18 @@ class RtfReader implements RtfHandler {
     else if (name === "ansicpg") this.#encoding = pageEncoding(value ?? 1252);
     else if (name === "mac") this.#encoding = "macintosh";
     else if (name === "uc") group.fallback = Math.max(0, value ?? 1);
+    else if (name === "fftype") this.#field.kind = value ?? 0;
+    else if (name === "ffres") this.#field.value = value ?? unset;
+    else if (name === "ffdefres") this.#field.preset = value ?? 0;
     else if (name === "v" || name === "deleted") group.isHidden = isOn;
     else if (name === "htmlrtf") group.isRtfOnly = isOn;
     else if (name === "fromhtml" && isOn) this.#html = [];
     else if (name === "super") group.isRaised = isOn;
+    else if (name === "strike" || name === "striked") group.isStruck = isOn;
     else if (name === "nosupersub") group.isRaised = false;
     else if (name === "plain") {
-      Object.assign(group, { isHidden: false, isRaised: false, encoding: this.#fonts.get(this.#defaultFont) ?? null });
+      const encoding = this.#fonts.get(this.#defaultFont) ?? null;
+      Object.assign(group, { isHidden: false, isRaised: false, isStruck: false, encoding });
     } else if (group.destination === "text" && !group.isHidden) this.#layOut(name);
     else if (name === "par" || name === "tab") this.#say(name === "par" ? "\r\n" : "\t");
   }
@@ -319,10 +346,11 @@ class RtfReader implements RtfHandler {
   }
 
   #say(text: string): void {
-    const { destination, isHidden, isRaised, isRtfOnly } = this.#group;
+    const { destination, isHidden, isRaised, isStruck, isRtfOnly } = this.#group;
     if (destination === "html") this.#html?.push(text);
     else if (destination === "title") this.#title += text;
     else if (destination === "styles") this.#nameStyle(text);
+    else if (destination === "choice") this.#field.choices.push((this.#field.choices.pop() ?? "") + text);
     if (destination !== "text" || isHidden) return;
     if (this.#html) {
       if (!isRtfOnly) this.#html.push(escaped(text));
@@ -330,6 +358,7 @@ class RtfReader implements RtfHandler {
     }
     this.#open();
     if (isRaised) this.#flow.superscript();
+    this.#flow.strike(isStruck);
     this.#flow.add(text);
     if (this.#level) this.#heading += text;
   }

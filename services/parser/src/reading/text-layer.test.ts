@@ -24,6 +24,15 @@ describe("a page's text layer", () => {
       ),
     ],
     [
+      "Chinese results under the initials of their tests",
+      Array.from(
+        ["WBC", "LYMPH", "GRAN", "RDWC", "MCHC", "PLTS"],
+        (name) => `白细胞计数测定结果 (${name}) 仪器法 ↑ 3.9 mmHg\n`,
+      )
+        .join("")
+        .repeat(3),
+    ],
+    [
       "contents with leaders",
       "1 Introduction and aims ................................ 3\n2 Methods of the trial ................................ 12\n3 Results in all patients ................................ 40",
     ],

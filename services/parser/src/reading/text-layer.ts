@@ -9,10 +9,13 @@ const fewLetters = 60;
 const damagedShare = 0.1;
 const symbolShare = 0.45;
 const unspeakableShare = 0.5;
+const otherScriptShare = 0.5;
 const fewestWords = 15;
 
 /** Characters that no text has: replacements, places for private use, controls, places that mean nothing. */
 const meaningless = /[\ufffd\p{Co}\p{Cn}\p{Cs}]|(?!\s)\p{Cc}/gu;
+/** Text that has none of them. */
+const everyday = /^[\t\n\r -~\u00a0-\u024f]*$/u;
 /** A single one before a space is a bullet or a tick of a font of symbols. */
 const bullets = /(?<![^\s])\p{Co}(?=\s|$)/gu;
 
@@ -23,14 +26,24 @@ const frequent = new Set(
   ),
 );
 const fewestFrequent = 5;
+const fewestDifferent = 3;
 
 export function judgeTextLayer(text: string): TextLayer {
   const dense = text.replace(bullets, "").replace(/\s+/gu, "");
-  const letters = dense.match(/[\p{L}\p{N}]/gu)?.length ?? 0;
-  const broken = dense.match(meaningless)?.length ?? 0;
+  const letters = lettersIn(dense);
+  const broken = everyday.test(text) ? 0 : (dense.match(meaningless)?.length ?? 0);
   if (broken > 0 && broken >= dense.length * damagedShare) return "damaged";
-  if (dense.length >= fewLetters && (isSymbols(dense) || isUnspeakable(text) || isShifted(text))) return "damaged";
+  if (
+    dense.length >= fewLetters &&
+    (isSymbols(dense) || (!isOtherScript(dense) && (isUnspeakable(text) || isShifted(text))))
+  )
+    return "damaged";
   return letters < fewLetters ? "sparse" : "sound";
+}
+
+/** Letters and digits. */
+export function lettersIn(text: string): number {
+  return text.replace(/[^\p{L}\p{N}]+/gu, "").length;
 }
 
 /** Leaders and rules are symbols, too, but always the same. */
@@ -38,6 +51,12 @@ function isSymbols(dense: string): boolean {
   const varied = dense.replace(/(.)\1+/gu, "$1");
   const symbols = varied.match(/[^\p{L}\p{N}\p{M}]/gu)?.length ?? 0;
   return varied.length >= fewLetters && symbols > varied.length * symbolShare;
+}
+
+/** Chinese or Greek, among which names of tests and numbers stand in Latin letters, which make no words. */
+function isOtherScript(dense: string): boolean {
+  const letters = dense.replace(/\P{L}+/gu, "");
+  return letters.replace(/\p{Script=Latin}+/gu, "").length > letters.length * otherScriptShare;
 }
 
 /** Words of Latin letters without a vowel. */
@@ -50,11 +69,13 @@ function isUnspeakable(text: string): boolean {
 /** Whether the text makes more sense with every character moved by the same amount. */
 function isShifted(text: string): boolean {
   const sample = text.slice(0, 4_000);
-  const plain = frequentWords(sample);
+  const plain = frequentWords(sample).length;
   if (plain >= fewestFrequent) return false;
   for (let shift = -40; shift <= 40; shift += 1) {
     if (shift === 0) continue;
-    if (frequentWords(moved(sample, shift)) >= Math.max(fewestFrequent, plain * 4)) return true;
+    const found = frequentWords(moved(sample, shift));
+    // A unit or a mark that recurs may turn into a word, but always into the same.
+    if (found.length >= Math.max(fewestFrequent, plain * 4) && new Set(found).size >= fewestDifferent) return true;
   }
   return false;
 }
@@ -67,6 +88,9 @@ function moved(text: string, shift: number): string {
   }).join("");
 }
 
-function frequentWords(text: string): number {
-  return text.split(/[^\p{L}]+/u).filter((word) => frequent.has(word.toLowerCase())).length;
+function frequentWords(text: string): string[] {
+  return text
+    .toLowerCase()
+    .split(/[^\p{L}]+/u)
+    .filter((word) => frequent.has(word));
 }

@@ -1,6 +1,7 @@
 import { SluiceError } from "@sluice/contracts";
 import type { Compound } from "./compound.js";
 import { decode } from "./encoding.js";
+import { strikeMark } from "./flow-text.js";
 import { type Marks, markAt, readMarks } from "./word-marks.js";
 
 const [magic, oldMagic] = [0xa5ec, 0xa5dc];
@@ -79,6 +80,11 @@ function* paragraphs(
   /** Fields that are open, and whether their code is being told. */
   const fields: boolean[] = [];
   let unread = stream.length;
+  let isStruck = false;
+  const strike = (isOn: boolean) => {
+    if (isOn !== isStruck) text += strikeMark;
+    isStruck = isOn;
+  };
   for (const { at, length, isWide } of pieces) {
     const width = isWide ? 2 : 1;
     // Pieces may lie over one another only where somebody made them.
@@ -99,10 +105,16 @@ function* paragraphs(
       else if (code === 0x15) fields.pop();
       else if (code === 0x0d || code === 0x07 || code === 0x0c) {
         const mark = marks && markAt(marks.paragraphs, place);
+        strike(false);
         const ends = mark?.isRowEnd ? "row" : code === 0x07 ? "cell" : mark?.isInTable ? "line" : "paragraph";
         yield { part: kinds[part] ?? "body", text, ends, heading: mark?.heading };
         text = "";
-      } else if (!fields.includes(true) && !(marks && markAt(marks.characters, place)?.isHidden)) {
+      } else if (!fields.includes(true)) {
+        const mark = marks && markAt(marks.characters, place);
+        if (mark?.isHidden) continue;
+        strike(mark?.isStruck ?? false);
+        // 10⁹ must not become 109.
+        if (mark?.isRaised && mark.from === place && /\d$/.test(text)) text += "^";
         text += shown(letter, code);
       }
     }

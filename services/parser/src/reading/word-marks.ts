@@ -5,6 +5,8 @@ export interface Mark {
   isRowEnd: boolean;
   isInTable: boolean;
   isHidden: boolean;
+  isStruck: boolean;
+  isRaised: boolean;
   heading: number | undefined;
 }
 
@@ -15,7 +17,16 @@ export interface Marks {
 
 const pageLength = 512;
 /** Properties by their codes. */
-const property = { inTable: 0x2416, rowEnd: 0x2417, deleted: 0x0800, vanished: 0x083c, tableDefinition: 0xd608 };
+const property = {
+  inTable: 0x2416,
+  rowEnd: 0x2417,
+  deleted: 0x0800,
+  vanished: 0x083c,
+  tableDefinition: 0xd608,
+  struck: 0x0837,
+  struckTwice: 0x2a53,
+  raised: 0x2a48,
+};
 /** Bytes of a property's value by the upper bits of its code; 0: said by the byte before it. */
 const valueLengths = [1, 1, 2, 4, 2, 2, 0, 3];
 
@@ -66,6 +77,8 @@ function pageMarks(page: Buffer, areParagraphs: boolean): Mark[] {
       isRowEnd: false,
       isInTable: false,
       isHidden: false,
+      isStruck: false,
+      isRaised: false,
       heading: undefined,
     };
     const offset = (page[(count + 1) * 4 + index * (areParagraphs ? 13 : 1)] ?? 0) * 2;
@@ -98,6 +111,8 @@ function applyProperties(list: Buffer, mark: Mark): void {
     if (code === property.inTable && value !== 0) mark.isInTable = true;
     if (code === property.rowEnd && value !== 0) mark.isRowEnd = true;
     if ((code === property.deleted || code === property.vanished) && value !== 0) mark.isHidden = true;
+    if ((code === property.struck || code === property.struckTwice) && value !== 0) mark.isStruck = true;
+    if (code === property.raised && value === 1) mark.isRaised = true;
     const fixed = valueLengths[code >> 13] ?? 1;
     if (code === property.tableDefinition && at + 4 <= list.length) at += 3 + list.readUInt16LE(at + 2);
     else at += 2 + (fixed || value + 1);

@@ -26,6 +26,8 @@ export class WordReader implements XmlHandler {
   #title = "";
   #hidden = 0;
   #inText = 0;
+  /** Properties stand before text, and not for a paragraph's mark. */
+  #inRun = false;
 
   constructor(styles: WordStyles, numbering: WordNumbering) {
     this.#styles = styles;
@@ -55,8 +57,19 @@ export class WordReader implements XmlHandler {
       case "ilvl":
         this.#list.level = Number(attributes.val) || 0;
         break;
+      case "pPr":
+        this.#inRun = false;
+        break;
+      case "r":
+        this.#inRun = true;
+        this.#flow.strike(false);
+        break;
+      case "strike":
+      case "dstrike":
+        if (this.#inRun && !/^(0|false|off)$/.test(attributes.val ?? "1")) this.#flow.strike(true);
+        break;
       case "vertAlign":
-        if (attributes.val === "superscript") this.#flow.superscript();
+        if (this.#inRun && attributes.val === "superscript") this.#flow.superscript();
         break;
       case "tr":
         this.#flow.openRow();
@@ -108,7 +121,10 @@ export class WordReader implements XmlHandler {
       return;
     }
     if (name === "t") this.#inText -= 1;
-    else if (name === "pPr") this.#beginItem();
+    else if (name === "r") {
+      this.#inRun = false;
+      this.#flow.strike(false);
+    } else if (name === "pPr") this.#beginItem();
     else if (name === "tc") this.#flow.closeCell();
     else if (name === "tr") this.#flow.closeRow();
     else if (name === "tbl") {

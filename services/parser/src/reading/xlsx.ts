@@ -1,6 +1,7 @@
 import { SluiceError } from "@sluice/contracts";
 import { SheetRow } from "../writing/sheets.js";
 import { cellNumber, type NumberKind, numberKind } from "./cell-format.js";
+import { strikeMark } from "./flow-text.js";
 import type { Package } from "./package.js";
 import type { XmlHandler } from "./xml.js";
 
@@ -15,8 +16,13 @@ export interface Workbook {
   sheets: Sheet[];
   strings: string[];
   /** By a cell's style. */
-  kinds: NumberKind[];
+  styles: CellStyle[];
   from1904: boolean;
+}
+
+interface CellStyle {
+  kind: NumberKind;
+  isStruck: boolean;
 }
 
 export async function readWorkbook(files: Package, part: string): Promise<Workbook> {
@@ -34,30 +40,67 @@ export async function readWorkbook(files: Package, part: string): Promise<Workbo
   });
   const partOf = (type: string) => [...related.values()].find((each) => each.type === type)?.target ?? "";
   const strings = await sharedStrings(files, partOf("sharedStrings"));
-  return { sheets, strings, kinds: await cellKinds(files, partOf("styles")), from1904 };
+  return { sheets, strings, styles: await cellStyles(files, partOf("styles")), from1904 };
 }
 
 async function sharedStrings(files: Package, part: string): Promise<string[]> {
   const strings: string[] = [];
-  let current = "";
+  let current = new RichText();
   let isShown = false;
   let phonetic = 0;
   await files.read(part, {
-    open(name) {
-      if (name === "si") current = "";
+    open(name, attributes) {
+      if (name === "si") current = new RichText();
+      current.open(name, attributes);
       if (name === "rPh") phonetic += 1;
       isShown = name === "t" && phonetic === 0;
     },
     text(text) {
-      if (isShown) current += text;
+      if (isShown) current.add(text);
     },
     close(name) {
-      if (name === "si") strings.push(unescaped(current));
+      if (name === "si") strings.push(unescaped(current.end()));
       if (name === "rPh") phonetic -= 1;
       if (name === "t") isShown = false;
     },
   });
   return strings;
+}
+
+/** A cell's text in runs, of which some are struck through or raised. */
+class RichText {
+  #text = "";
+  #isRaised = false;
+  #isStruck = false;
+  #isOpen = false;
+
+  open(name: string, { val }: Record<string, string>): void {
+    if (name === "r") [this.#isRaised, this.#isStruck] = [false, false];
+    else if (name === "vertAlign") this.#isRaised = val === "superscript";
+    else if (name === "strike") this.#isStruck = isOn(val);
+  }
+
+  add(text: string): void {
+    this.#strike(this.#isStruck);
+    // 10⁹ must not become 109.
+    if (this.#isRaised && /\d$/.test(this.#text)) this.#text += "^";
+    this.#isRaised = false;
+    this.#text += text;
+  }
+
+  end(): string {
+    this.#strike(false);
+    return this.#text;
+  }
+
+  #strike(isStruck: boolean): void {
+    if (isStruck !== this.#isOpen) this.#text += strikeMark;
+    this.#isOpen = isStruck;
+  }
+}
+
+function isOn(value: string | undefined): boolean {
+  return !/^(0|false)$/.test(value ?? "1");
 }
 
 /** Control characters stand as `_x000D_`. */
@@ -66,23 +109,31 @@ function unescaped(text: string): string {
   return text.replace(/_x([0-9a-f]{4})_/gi, (_whole, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
 
-async function cellKinds(files: Package, part: string): Promise<NumberKind[]> {
+async function cellStyles(files: Package, part: string): Promise<CellStyle[]> {
   const codes = new Map<number, string>();
-  const kinds: NumberKind[] = [];
+  const struckFonts: boolean[] = [];
+  const styles: CellStyle[] = [];
   let inCells = false;
+  let inFonts = false;
   await files.read(part, {
-    open(name, { numFmtId, formatCode = "" }) {
+    open(name, { numFmtId, fontId, val, formatCode = "" }) {
+      if (name === "fonts") inFonts = true;
+      if (name === "font" && inFonts) struckFonts.push(false);
+      if (name === "strike" && inFonts) struckFonts[struckFonts.length - 1] = isOn(val);
       if (name === "numFmt") codes.set(Number(numFmtId), formatCode);
       if (name === "cellXfs") inCells = true;
       const id = Number(numFmtId ?? 0);
-      if (name === "xf" && inCells) kinds.push(numberKind(id, codes.get(id)));
+      if (name === "xf" && inCells) {
+        styles.push({ kind: numberKind(id, codes.get(id)), isStruck: struckFonts[Number(fontId ?? 0)] === true });
+      }
     },
     text() {},
     close(name) {
       if (name === "cellXfs") inCells = false;
+      if (name === "fonts") inFonts = false;
     },
   });
-  return kinds;
+  return styles;
 }
 
 /** One sheet's rows as they come, and what stands around them. */
@@ -99,7 +150,9 @@ export class SheetReader implements XmlHandler {
   #type = "n";
   #style = 0;
   #value: string | null = null;
+  #rich = new RichText();
   #inValue = false;
+  #isRich = false;
   #phonetic = 0;
   #margin = false;
 
@@ -127,6 +180,7 @@ export class SheetReader implements XmlHandler {
         this.#type = attributes.t ?? "n";
         this.#style = Number(attributes.s ?? 0);
         this.#value = null;
+        this.#rich = new RichText();
         break;
       case "rPh":
         this.#phonetic += 1;
@@ -134,8 +188,10 @@ export class SheetReader implements XmlHandler {
       case "v":
       case "t":
         this.#inValue = this.#phonetic === 0;
+        this.#isRich = name === "t";
         break;
       default:
+        this.#rich.open(name, attributes);
         if (/^(odd|even|first)(Header|Footer)$/.test(name)) {
           this.#margin = true;
           this.margins.push("");
@@ -144,7 +200,8 @@ export class SheetReader implements XmlHandler {
   }
 
   text(text: string): void {
-    if (this.#inValue) this.#value = (this.#value ?? "") + text;
+    if (this.#inValue && this.#isRich) this.#rich.add(text);
+    else if (this.#inValue) this.#value = (this.#value ?? "") + text;
     else if (this.#margin) this.margins[this.margins.length - 1] += text;
   }
 
@@ -152,7 +209,7 @@ export class SheetReader implements XmlHandler {
     if (name === "v" || name === "t") this.#inValue = false;
     else if (name === "rPh") this.#phonetic -= 1;
     else if (name === "c") {
-      if (!this.#row.put(this.#column, this.#cell())) throw new SluiceError("document_corrupt");
+      if (!this.#row.put(this.#column, this.#shown())) throw new SluiceError("document_corrupt");
       this.#column += 1;
     } else if (name === "row") {
       if (this.#row.cells.length > 0) this.#rows.push(this.#row.cells);
@@ -160,10 +217,16 @@ export class SheetReader implements XmlHandler {
     } else this.#margin = false;
   }
 
+  #shown(): string {
+    const text = this.#cell();
+    const isStruck = this.#book.styles[this.#style]?.isStruck && text.trim() && !text.includes(strikeMark);
+    return isStruck ? strikeMark + text + strikeMark : text;
+  }
+
   #cell(): string {
-    const value = this.#value;
+    const value = this.#value ?? (this.#rich.end() || null);
     if (value === null) return "";
-    const { strings, kinds, from1904 } = this.#book;
+    const { strings, styles, from1904 } = this.#book;
     switch (this.#type) {
       case "s":
         return strings[Number(value)] ?? "";
@@ -178,7 +241,7 @@ export class SheetReader implements XmlHandler {
         return value.replace(/T00:00:00(\.0+)?Z?$/, "");
     }
     const number = Number(value);
-    const kind = kinds[this.#style];
+    const kind = styles[this.#style]?.kind;
     return value.trim() === "" || Number.isNaN(number) || !kind ? value.trim() : cellNumber(number, kind, from1904);
   }
 }

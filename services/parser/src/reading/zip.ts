@@ -2,6 +2,7 @@ import { buffer } from "node:stream/consumers";
 import { crc32 } from "node:zlib";
 import { SluiceError } from "@sluice/contracts";
 import { type Entry, getFileNameLowLevel, openPromise, type ZipFile } from "yauzl";
+import type { Limits } from "../formats/format.js";
 
 export interface ZipMember {
   name: string;
@@ -10,6 +11,10 @@ export interface ZipMember {
 }
 
 const [stored, deflated] = [0, 8];
+/** Beside its files a directory lists folders, and what systems put there for themselves. */
+const entriesPerMember = 4;
+/** Parts of an Office document are no members, and a thousand of them no attack. */
+const minEntries = 1_000;
 
 /** A ZIP file by its directory; members are read one at a time, never beyond a total of `maxBytes` unpacked. */
 export class Zip {
@@ -23,11 +28,13 @@ export class Zip {
     this.#budget = maxBytes;
   }
 
-  /** Fails with `limit_expanded_size` where the directory promises too much; what yauzl throws means a damaged file. */
-  static async open(path: string, maxBytes: number): Promise<Zip> {
+  /** Fails with `limit_members` or `limit_expanded_size` where the directory promises too much; what yauzl throws means a damaged file. */
+  static async open(path: string, { maxExpandedBytes: maxBytes, maxChildren }: Limits): Promise<Zip> {
     // Names are decoded here and sizes counted here: yauzl would refuse the whole file for one odd name or a wrong size.
     const file = await openPromise(path, { autoClose: false, decodeStrings: false, validateEntrySizes: false });
     try {
+      if (file.entryCount > Math.max(minEntries, maxChildren * entriesPerMember))
+        throw new SluiceError("limit_members");
       const members: ZipMember[] = [];
       let total = 0;
       for await (const entry of file.eachEntry()) {

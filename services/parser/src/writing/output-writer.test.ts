@@ -84,7 +84,7 @@ describe("the writer", () => {
       { maxChildren: 0 },
       (writer: OutputWriter) =>
         writer.child({ path: "a", fileName: null, declaredType: null, bytes: new Uint8Array(1) }),
-      "limit_expanded_size",
+      "limit_members",
     ],
   ])("stops at too many or too much: %s", async (_what, limits, act, code) => {
     await expect(act(newWriter(limits).writer)).rejects.toMatchObject({ code });

@@ -121,7 +121,7 @@ export class OutputWriter implements Output {
 
   async child({ bytes, ...child }: ChildInput): Promise<void> {
     this.#children += 1;
-    if (this.#children > this.#limits.maxChildren) throw new SluiceError("limit_expanded_size");
+    if (this.#children > this.#limits.maxChildren) throw new SluiceError("limit_members");
     await this.#sink.child(
       {
         path: this.#uniquePath(clean(child.path)),
