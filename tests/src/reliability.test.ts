@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { jobId } from "@sluice/contracts";
-import { createProducer } from "@sluice/queue";
-import { createLogger, createMetrics, type Service } from "@sluice/runtime";
+import { createProducer, queueConfig } from "@sluice/queue";
+import { createLogger, createMetrics, readConfig, type Service } from "@sluice/runtime";
 import type { Held, Scope } from "@sluice/store";
 import { onlySections, parsed, sectionsOf, take } from "./support/by-hand.js";
 import { expectWhole, reached, settled, until } from "./support/checks.js";
@@ -164,7 +164,7 @@ describe("through accidents", () => {
   it("accepts documents while Redis can't be reached, and queues them later", async () => {
     const scope = await pipeline.organization();
     const unreachable = createProducer({
-      redisUrl: "redis://127.0.0.1:1",
+      redis: readConfig(queueConfig, { REDIS_URL: "redis://127.0.0.1:1" }),
       prefix: "none",
       logger: createLogger("test", { level: "silent" }),
       metrics: createMetrics("test"),

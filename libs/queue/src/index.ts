@@ -1,5 +1,5 @@
 /** The queues. Hides BullMQ and ioredis: what Redis holds is a hint about what is in Postgres. */
-export { queueConfig, workerConfig } from "./connection.js";
+export { queueConfig, type RedisConfig, refuseEviction, workerConfig } from "./connection.js";
 export { createProducer, type Producer, type QueueDepth, type QueueOptions, type WaitingJob } from "./producer.js";
 export { createStageService } from "./stage-service.js";
 export type { HandlerResult, HeldWork } from "./stage-worker.js";

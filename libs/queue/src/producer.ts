@@ -9,10 +9,10 @@ import {
 } from "@sluice/contracts";
 import { errorFields, type Logger, type Metrics } from "@sluice/runtime";
 import { Queue } from "bullmq";
-import { connect, disconnect, keyPrefix } from "./connection.js";
+import { type Connection, connect, disconnect, keyPrefix, type RedisConfig, within as withinMs } from "./connection.js";
 
 export interface QueueOptions {
-  redisUrl: string;
+  redis: RedisConfig;
   prefix: string;
   logger: Logger;
   metrics: Metrics;
@@ -45,20 +45,10 @@ const patienceMs = 1_000;
 /** Finished jobs thrown away in one turn, at most. */
 const cleaned = 1_000;
 
-function within<T>(promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(Object.assign(new Error("redis did not answer"), { code: "ETIMEDOUT" })),
-      patienceMs,
-    );
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
 /** The writing side of the queues: a hint to Redis about what Postgres already knows. */
-export function createProducer({ redisUrl, prefix, logger, metrics }: QueueOptions): Producer {
-  const redis = connect(redisUrl, "impatient");
+export function createProducer({ redis: config, prefix, logger, metrics }: QueueOptions): Producer {
+  const redis = connect(config, "impatient");
+  const within = <T>(promise: Promise<T>) => withinMs(promise, patienceMs);
   const channel = `${prefix}:events`;
   const queues = new Map<QueueName, Queue>();
   const queue = (name: QueueName): Queue => {
@@ -71,7 +61,7 @@ export function createProducer({ redisUrl, prefix, logger, metrics }: QueueOptio
     return made;
   };
   const listeners = new Set<() => void>();
-  let subscriber: ReturnType<typeof connect> | undefined;
+  let subscriber: Connection | undefined;
   const up = () => redis.status === "ready";
 
   async function addBulk(name: QueueName, jobs: QueuedJob[]): Promise<number> {
@@ -163,7 +153,7 @@ export function createProducer({ redisUrl, prefix, logger, metrics }: QueueOptio
     onNudge(listener) {
       listeners.add(listener);
       if (subscriber === undefined) {
-        subscriber = connect(redisUrl, "patient");
+        subscriber = connect(config, "patient");
         subscriber.on("message", () => {
           for (const each of listeners) each();
         });

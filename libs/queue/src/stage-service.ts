@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toSluiceError } from "@sluice/contracts";
 import { errorFields, type Service, type ServiceTools } from "@sluice/runtime";
+import { type RedisConfig, refuseEviction } from "./connection.js";
 import { createProducer } from "./producer.js";
 import { createStageWorker, type StageWorkerOptions, type StartedWork } from "./stage-worker.js";
 
@@ -8,7 +9,7 @@ type Options<T extends StartedWork> = Pick<
   StageWorkerOptions<T>,
   "queue" | "concurrency" | "leaseMs" | "maxDeaths" | "version" | "model" | "work" | "handler"
 > & {
-  redis: { url: string; prefix: string };
+  redis: RedisConfig & { prefix: string };
   tools: ServiceTools;
   /** Runs before work is taken. */
   prepare?: () => Promise<void>;
@@ -26,7 +27,7 @@ export function createStageService<T extends StartedWork>({
   databaseReady,
   ...stage
 }: Options<T>): Service {
-  const shared = { redisUrl: redis.url, prefix: redis.prefix, logger: tools.logger, metrics: tools.metrics };
+  const shared = { redis, prefix: redis.prefix, logger: tools.logger, metrics: tools.metrics };
   const producer = createProducer(shared);
   const consumer = createStageWorker<T>({
     ...stage,
@@ -38,6 +39,7 @@ export function createStageService<T extends StartedWork>({
   let destroying: Promise<void> | undefined;
   return {
     async start() {
+      await refuseEviction(redis);
       while (destroying === undefined) {
         try {
           await prepare?.();

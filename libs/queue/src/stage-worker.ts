@@ -120,7 +120,7 @@ type Abort = "timeout" | "lost" | "stopping";
 export function createStageWorker<T extends StartedWork>(options: StageWorkerOptions<T>): StageWorker {
   const { queue, worker, logger, metrics, work, producer } = options;
   const { stage, attempts, timeoutMs } = jobCatalog[queue];
-  const redis = connect(options.redisUrl, "patient");
+  const redis = connect(options.redis, "patient");
   const running = new Map<string, { work: HeldWork; abort: AbortController }>();
   const leases = createLeaseKeeper({
     worker,

@@ -48,6 +48,19 @@ export const processConfig = {
   ),
 };
 
+/** How often a service is looked at, and after how many looks without life it ends, to be started again. */
+const lookMs = 5_000;
+const lifelessLooks = 3;
+
+/** What the configuration says can't be: says so and ends. */
+function refuse(service: string, error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  const logger = createLogger(service);
+  for (const { name } of error.problems) logger.error("config.invalid", { variable: name });
+  process.stderr.write(`${service}: ${error.message}\n`);
+  process.exit(2);
+}
+
 /**
  * A service's `main`: reads its configuration, serves health and metrics, starts it, and stops it on SIGTERM, SIGINT or when the
  * parent that forked it goes away. A second SIGINT, or a stop that takes more than the grace period and five seconds, quits at once.
@@ -61,11 +74,7 @@ export async function runService<D extends ConfigDefinition>(options: {
   try {
     config = readConfig({ ...options.config, process: processConfig });
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const logger = createLogger(options.name);
-    for (const { name } of error.problems) logger.error("config.invalid", { variable: name });
-    process.stderr.write(`${options.name}: ${error.message}\n`);
-    process.exit(2);
+    refuse(options.name, error);
   }
   const own = config.process as ConfigOf<typeof processConfig>;
   const logger = createLogger(options.name, { level: own.logLevel });
@@ -115,7 +124,15 @@ export async function runService<D extends ConfigDefinition>(options: {
   });
 
   const { port } = await health.start();
-  await service.start();
+  await service.start().catch((error: unknown) => refuse(options.name, error));
+  // A process that is connected and does nothing is found by nobody else where there is no orchestrator.
+  let lifeless = 0;
+  setInterval(() => {
+    lifeless = (service.live?.() ?? true) ? 0 : lifeless + 1;
+    if (lifeless < lifelessLooks) return;
+    logger.error("service.stuck");
+    stop("stuck", 1);
+  }, lookMs).unref();
   logger.info("service.started", { port, worker });
   // To the stack that forked it, where there is one.
   process.send?.({ started: port });

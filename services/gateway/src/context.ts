@@ -41,7 +41,7 @@ export function createContext(
 ): GatewayContext {
   const store = overrides.store ?? createStore(config.store);
   const producer =
-    overrides.producer ?? createProducer({ redisUrl: config.queue.url, prefix: config.queue.prefix, logger, metrics });
+    overrides.producer ?? createProducer({ redis: config.queue, prefix: config.queue.prefix, logger, metrics });
   const verifyToken = createTokenVerifier({ supabaseUrl: config.store.url, ...config.tokens });
   return {
     config,

@@ -1,3 +1,4 @@
+import { refuseEviction } from "@sluice/queue";
 import type { Service, ServiceTools } from "@sluice/runtime";
 import { createApp } from "./app.js";
 import type { GatewayConfig } from "./config.js";
@@ -23,6 +24,7 @@ export function createGateway(config: GatewayConfig, tools: ServiceTools, overri
       return server.port;
     },
     async start() {
+      await refuseEviction(config.queue);
       context.poller.start();
       await server.listen();
       tools.logger.info("http.listening", { port: server.port });

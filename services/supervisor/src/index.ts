@@ -1,4 +1,4 @@
-import { createProducer } from "@sluice/queue";
+import { createProducer, refuseEviction } from "@sluice/queue";
 import { type ConfigOf, createLoop, type Service, type ServiceTools } from "@sluice/runtime";
 import { createStore } from "@sluice/store";
 import { createAuditor } from "./auditor.js";
@@ -24,7 +24,7 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
   const { logger, metrics, worker } = tools;
   const store = createStore(config.store);
   const { supervision } = store;
-  const producer = createProducer({ redisUrl: config.queue.url, prefix: config.queue.prefix, logger, metrics });
+  const producer = createProducer({ redis: config.queue, prefix: config.queue.prefix, logger, metrics });
   const leadership = createLeadership({ ledger: supervision, holder: worker, leaseMs: config.leaseMs, logger });
 
   const whileLeading = (name: string, everyMs: number, turn: () => Promise<boolean | undefined>) =>
@@ -80,6 +80,7 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
   let destroying: Promise<void> | undefined;
   return {
     async start() {
+      await refuseEviction(config.queue);
       await leadership.start();
       for (const loop of loops) loop.start();
     },

@@ -7,7 +7,7 @@ import { chunkerConfig, createChunker } from "@sluice/chunker";
 import { createEmbedder, embedderConfig } from "@sluice/embedder";
 import { startTestRedis, startTestSupabase, type TestRedis, type TestSupabase } from "@sluice/local";
 import { createParser, parserConfig } from "@sluice/parser";
-import { createProducer, type Producer } from "@sluice/queue";
+import { createProducer, type Producer, queueConfig } from "@sluice/queue";
 import {
   type ConfigDefinition,
   type ConfigOf,
@@ -79,7 +79,7 @@ export async function createPipeline(overrides: Record<string, string> = {}): Pr
     ...overrides,
   };
   const store = createStore({ url: supabase.url, secretKey: supabase.secretKey });
-  const producer = createProducer({ redisUrl: redis.url, prefix: env.QUEUE_PREFIX, logger, metrics });
+  const producer = createProducer({ redis: readConfig(queueConfig, env), prefix: env.QUEUE_PREFIX, logger, metrics });
   const services = new Set<Service>();
   let made = 0;
 
@@ -114,7 +114,10 @@ export async function createPipeline(overrides: Record<string, string> = {}): Pr
       const started = names.map(create);
       await Promise.all(
         started.map(async (service) => {
-          await service.start();
+          await service.start().catch(async (error: unknown) => {
+            await service.destroy();
+            throw error;
+          });
           services.add(service);
         }),
       );
