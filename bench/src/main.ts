@@ -2,6 +2,7 @@ import { fairnessBench } from "./fairness.js";
 import { formatsBench } from "./formats.js";
 import { ingestBench } from "./ingest.js";
 import { parseBench } from "./parse.js";
+import { queueBench } from "./queue.js";
 
 /** Each prints what it measured, ends with one line of JSON, and exits 1 when it fell short of a promise in the docs. */
 const benches: Record<string, (args: string[]) => Promise<boolean>> = {
@@ -9,6 +10,7 @@ const benches: Record<string, (args: string[]) => Promise<boolean>> = {
   fairness: fairnessBench,
   formats: formatsBench,
   parse: parseBench,
+  queue: queueBench,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

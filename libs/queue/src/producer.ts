@@ -42,6 +42,7 @@ export interface Producer {
 }
 
 const patienceMs = 1_000;
+const nudgeMs = 10;
 /** Finished jobs thrown away in one turn, at most. */
 const cleaned = 1_000;
 
@@ -61,6 +62,7 @@ export function createProducer({ redis: config, prefix, logger, metrics }: Queue
     return made;
   };
   const listeners = new Set<() => void>();
+  let nudging: NodeJS.Timeout | undefined;
   let subscriber: Connection | undefined;
   const up = () => redis.status === "ready";
 
@@ -148,7 +150,11 @@ export function createProducer({ redis: config, prefix, logger, metrics }: Queue
       return Object.fromEntries(entries) as Record<QueueName, QueueDepth>;
     },
     nudge() {
-      if (up()) redis.publish(channel, "").catch(() => {});
+      // One word says it for all that happens in a moment.
+      nudging ??= setTimeout(() => {
+        nudging = undefined;
+        if (up()) redis.publish(channel, "").catch(() => {});
+      }, nudgeMs);
     },
     onNudge(listener) {
       listeners.add(listener);
@@ -171,6 +177,7 @@ export function createProducer({ redis: config, prefix, logger, metrics }: Queue
         : Promise.resolve(false),
     async destroy() {
       listeners.clear();
+      clearTimeout(nudging);
       await Promise.race([
         Promise.all([...queues.values()].map((each) => each.close().catch(() => {}))),
         new Promise((resolve) => setTimeout(resolve, patienceMs).unref()),

@@ -137,8 +137,8 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
   };
   // Jobs that are taken up together begin with one call.
   const begin = coalesce((jobs: HeldWork[]) => work.begin(queue, jobs, worker, beginOptions(false)), {
-    lingerMs: 3,
     most: 16,
+    atOnce: 2,
   });
   let lastTaken = Date.now();
   let probe: NodeJS.Timeout | undefined;
