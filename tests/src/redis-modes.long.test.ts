@@ -77,7 +77,7 @@ it("follows Sentinel to another master when the one it has dies", async () => {
 
 it("speaks TLS, as a user with a password that may do no more than it has to", async () => {
   const [ca, secret] = [await readFile(fixture("server.crt"), "utf8"), "p%40ss"];
-  const acl = ["user default off", "user sluice on >p@ss ~{t* &t*:events +@all -@admin -@dangerous +info +keys"];
+  const acl = ["user default off", "user sluice on >p@ss ~{t* &t*:events +@all -@admin -@dangerous +info"];
   const tls = [
     `tls-cert-file "${fixture("server.crt")}"`,
     `tls-key-file "${fixture("server.key")}"`,
