@@ -39,6 +39,7 @@ const system = [
   "sluice_hand_back",
   "sluice_list_organizations",
   "sluice_memberships",
+  "sluice_next_stranded",
   "sluice_objects_erased",
   "sluice_objects_to_erase",
   "sluice_obsolete_jobs",

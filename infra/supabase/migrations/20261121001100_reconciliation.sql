@@ -9,6 +9,22 @@ language sql stable security definer set search_path = sluice, extensions, pg_te
     and i.generation = (x.value->>'generation')::integer and i.next_queue = x.value->>'queue' and i.dispatched_at is not null)
 $$;
 
+-- System. The next step of a walk over what is in flight, oldest first, that nobody holds: {jobs, more}, as sluice_stranded. Where the walk
+-- is stands in `cursors`, so that whoever leads next goes on with it.
+create function public.sluice_next_stranded(p_grace_ms integer, p_limit integer) returns jsonb
+language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+declare
+  v_place text := (select place from cursors where name = 'stranded');
+  v_jobs jsonb := public.sluice_stranded(p_grace_ms, split_part(v_place, '/', 1)::timestamptz, split_part(v_place, '/', 2)::uuid, p_limit);
+  v_more boolean := jsonb_array_length(v_jobs) = p_limit;
+begin
+  if v_more or v_place is not null then
+    insert into cursors (name, place) values ('stranded', case when v_more then (v_jobs->-1->>'dispatchedAt') || '/' || (v_jobs->-1->>'ingestionId') end)
+    on conflict (name) do update set place = excluded.place;
+  end if;
+  return jsonb_build_object('jobs', v_jobs, 'more', v_more);
+end $$;
+
 -- ── The rolling recount ─────────────────────────────────────────────────────────────────────────────────────
 
 -- What a recount found to be off, until one finds it well again. `subject`: an ingestion; for `miscounted` the batch (zero id for none).

@@ -155,6 +155,10 @@ export type Database = {
         Args: { p_user: string };
         Returns: Json;
       };
+      sluice_next_stranded: {
+        Args: { p_grace_ms: number; p_limit: number };
+        Returns: Json;
+      };
       sluice_objects_erased: {
         Args: { p_paths: string[] };
         Returns: undefined;

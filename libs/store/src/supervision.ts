@@ -95,6 +95,14 @@ export function createSupervision(rpc: Rpc) {
         z.array(Stranded),
       );
     },
+    /** The next step of the walk over what is in flight and nobody holds; the database remembers where it is. */
+    nextStranded(graceMs: number, limit: number): Promise<{ jobs: Stranded[]; more: boolean }> {
+      return rpc.call(
+        "sluice_next_stranded",
+        { p_grace_ms: graceMs, p_limit: limit },
+        z.object({ jobs: z.array(Stranded), more: z.boolean() }),
+      );
+    },
     requeue(jobs: Omit<QueuedJob, "rank">[], maxDeaths: number): Promise<QueuedJob[]> {
       const items = jobs.map(({ organizationId, ingestionId, generation, queue }) => ({
         organizationId,

@@ -2,11 +2,11 @@ import type { Producer } from "@sluice/queue";
 import type { Logger, Metrics } from "@sluice/runtime";
 import type { Store } from "@sluice/store";
 
-const pageSize = 500;
+const step = 500;
 
 /**
  * Queues again what is in flight in Postgres and nowhere else: the job was lost with Redis, or never reached it, or its worker
- * died. One page a turn; true when there are more pages.
+ * died. One step a turn; true when there are more.
  */
 export function createReconciler(deps: {
   supervision: Store["supervision"];
@@ -21,18 +21,15 @@ export function createReconciler(deps: {
   const { supervision, producer } = deps;
   /** Until when expired leases mean nothing: workers could not renew while the database was out, and are given time to. */
   let doubtUntil = 0;
-  let after: { dispatchedAt: string; ingestionId: string } | null = null;
   return async (): Promise<boolean> => {
-    const page = await supervision.stranded(deps.graceMs, after, pageSize).catch((error: unknown) => {
+    const { jobs: found, more } = await supervision.nextStranded(deps.graceMs, step).catch((error: unknown) => {
       doubtUntil = performance.now() + deps.leaseMs;
       throw error;
     });
-    const last = page.at(-1);
-    after = page.length < pageSize || last === undefined ? null : last;
-    if (page.length > 0) {
-      const queued = await producer.has(page);
+    if (found.length > 0) {
+      const queued = await producer.has(found);
       const doubt = performance.now() < doubtUntil;
-      const lost = page.filter((each, i) => (each.expired ? !doubt : queued[i] === false));
+      const lost = found.filter((each, i) => (each.expired ? !doubt : queued[i] === false));
       if (lost.length > 0) {
         const jobs = await supervision.requeue(lost, deps.maxDeaths);
         await producer.enqueue(jobs);
@@ -40,6 +37,6 @@ export function createReconciler(deps: {
         deps.logger.warn("reconcile.requeued", { count: jobs.length });
       }
     }
-    return after !== null;
+    return more;
   };
 }
