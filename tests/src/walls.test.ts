@@ -35,6 +35,7 @@ const system = [
   "sluice_events_since",
   "sluice_expire_deliveries",
   "sluice_expire_idempotency_keys",
+  "sluice_expire_uploads",
   "sluice_fold_tallies",
   "sluice_hand_back",
   "sluice_list_organizations",

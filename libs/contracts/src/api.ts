@@ -159,6 +159,30 @@ export const SealBatch = z.strictObject({ expected: Expected });
 export const BatchListQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(50), cursor });
 /** `more`: a long cancel or retry stopped at its time; calling it again goes on where it was. */
 export const BatchActionAnswer = Batch.extend({ more: z.boolean() });
+/** Places for files that senders put into Storage themselves. */
+export const UploadRequest = z.strictObject({ count: z.number().int().min(1).max(200).default(1) });
+export const UploadPlaces = z.object({
+  uploads: z.array(
+    z.object({
+      path: z.string().describe("What the file is named by afterwards"),
+      url: z.string().describe("PUT the bytes here, once; whoever has the link can"),
+    }),
+  ),
+  expiresAt: time.describe("Of the links"),
+});
+/** A file that lies in Storage, and what is said of it: a line of the manifest. */
+export const ManifestLine = z.strictObject({
+  path: z.string().max(200),
+  contentHash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in hex")
+    .describe("SHA-256 of the bytes, hex; checked when the file is read"),
+  fileName: clinicalText(500).optional(),
+  declaredType: z.string().max(200).optional(),
+  ...UploadFields.omit({ batchId: true }).shape,
+});
+export const Manifest = z.array(ManifestLine).min(1).max(1_000);
+
 export const batchActions = ["seal", "pause", "resume", "cancel", "retry"] as const;
 export type BatchAction = (typeof batchActions)[number];
 

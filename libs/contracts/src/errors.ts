@@ -290,6 +290,18 @@ const table = {
     title: "The file is of a kind that can't be read.",
     advice: "Send one of the supported types.",
   },
+  upload_missing: {
+    kind: "request",
+    status: 404,
+    title: "Nothing lies under this path, or it was not given to the organization.",
+    advice: "Ask for a path with POST /v1/uploads, put the file there, then name it.",
+  },
+  upload_taken: {
+    kind: "request",
+    status: 409,
+    title: "The file under this path is another document already.",
+    advice: "Put each file under a path of its own.",
+  },
   unauthenticated: {
     kind: "request",
     status: 401,

@@ -11,6 +11,10 @@ export type Database = {
         Args: { p_organization: string; p_caller: Json; p_items: Json; p_window: number };
         Returns: Json;
       };
+      sluice_accept_uploads: {
+        Args: { p_organization: string; p_caller: Json; p_items: Json; p_window: number };
+        Returns: Json;
+      };
       sluice_acquire_lease: {
         Args: { p_name: string; p_holder: string; p_ttl_ms: number };
         Returns: number;
@@ -100,6 +104,10 @@ export type Database = {
         Returns: number;
       };
       sluice_expire_idempotency_keys: {
+        Args: Record<PropertyKey, never>;
+        Returns: undefined;
+      };
+      sluice_expire_uploads: {
         Args: Record<PropertyKey, never>;
         Returns: undefined;
       };
@@ -249,6 +257,10 @@ export type Database = {
       };
       sluice_reprocess: {
         Args: { p_organization: string; p_caller: Json; p_document: string };
+        Returns: Json;
+      };
+      sluice_request_uploads: {
+        Args: { p_organization: string; p_caller: Json; p_paths: string[] };
         Returns: Json;
       };
       sluice_requeue: {

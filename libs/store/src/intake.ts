@@ -29,7 +29,10 @@ const Accepted = z.object({
   keepObject: z.boolean(),
   job: QueuedJob.nullable(),
 });
-const NotAccepted = z.object({ outcome: z.enum(["batch_closed", "batch_missing"]), keepObject: z.literal(false) });
+const NotAccepted = z.object({
+  outcome: z.enum(["batch_closed", "batch_missing", "upload_missing", "upload_taken"]),
+  keepObject: z.literal(false),
+});
 export type Acceptance = z.infer<typeof Accepted> | z.infer<typeof NotAccepted>;
 
 const AcceptAnswer = z.union([
@@ -71,6 +74,29 @@ export function createIntake(rpc: Rpc) {
       );
       const ok = refuse(answer);
       return ok.outcome === "ok" ? ok.items : [];
+    },
+    /** Notes paths under which the organization may put files into Storage. */
+    async requestUploads(scope: Scope, paths: string[]): Promise<void> {
+      const answer = z.object({ outcome: z.enum(["ok", "forbidden"]) });
+      refuse(await rpc.call("sluice_request_uploads", { ...scoped(scope), p_paths: paths }, answer));
+    },
+    /** As `accept`, for files that senders put there; Storage says how long they are. */
+    async acceptUploads(
+      scope: Scope,
+      uploads: Omit<StoredUpload, "byteLength">[],
+      window: number,
+    ): Promise<Acceptance[]> {
+      const answer = refuse(
+        await rpc.call(
+          "sluice_accept_uploads",
+          { ...scoped(scope), p_items: uploads as never, p_window: window },
+          AcceptAnswer,
+        ),
+      );
+      return answer.outcome === "ok" ? answer.items : [];
+    },
+    async expireUploads(): Promise<void> {
+      await rpc.call("sluice_expire_uploads", {}, z.unknown());
     },
     async reprocess(scope: Scope, documentId: string) {
       const answer = refuse(

@@ -62,6 +62,30 @@ function failure(call: string, error: Refusal): SluiceError {
  */
 export function createObjects(rpc: Rpc) {
   const storage = () => rpc.client.storage.from(bucket);
+
+  async function sign(call: string, path: string, body: object): Promise<URL> {
+    const { url, headers } = rpc.endpoint;
+    const answer = await fetch(new URL(path, url), {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(10_000),
+    }).catch((cause: unknown) => {
+      throw failure(call, { name: cause instanceof Error ? cause.name : "unknown" });
+    });
+    if (answer.ok) return new URL(signedPath(call, await answer.json()), url);
+    const refusal = ((await answer.json().catch(() => null)) ?? {}) as {
+      statusCode?: string;
+      code?: string;
+      message?: string;
+    };
+    throw failure(call, {
+      status: answer.status,
+      statusCode: refusal.statusCode ?? refusal.code,
+      message: refusal.message,
+    });
+  }
+
   return {
     /** Stores a stream under a path that must be new. Throws `file_too_large` where Storage's limit is lower than ours. */
     async upload(path: string, body: Readable, contentType: string): Promise<void> {
@@ -85,38 +109,22 @@ export function createObjects(rpc: Rpc) {
     },
     /** A link that works for `seconds`; whoever has it can read the original. `fileName`: what a browser saves it as. */
     async signedUrl(path: string, seconds: number, fileName?: string): Promise<string> {
-      const { url, headers } = rpc.endpoint;
-      const answer = await fetch(new URL(`/storage/v1/object/sign/${bucket}/${path}`, url), {
-        method: "POST",
-        headers: { ...headers, "content-type": "application/json" },
-        body: JSON.stringify({ expiresIn: seconds }),
-        signal: AbortSignal.timeout(10_000),
-      }).catch((cause: unknown) => {
-        throw failure("storage.sign", { name: cause instanceof Error ? cause.name : "unknown" });
-      });
-      if (!answer.ok) {
-        const body = ((await answer.json().catch(() => null)) ?? {}) as {
-          statusCode?: string;
-          code?: string;
-          message?: string;
-        };
-        throw failure("storage.sign", {
-          status: answer.status,
-          statusCode: body.statusCode ?? body.code,
-          message: body.message,
-        });
-      }
-      const link = new URL(signedPath(await answer.json()), url);
+      const link = await sign("storage.sign", `/storage/v1/object/sign/${bucket}/${path}`, { expiresIn: seconds });
       if (fileName !== undefined) link.searchParams.set("download", fileName);
       return link.href;
+    },
+    /** A link under which a file can be put once, at a path that must be new; Storage ends it after two hours. */
+    async signedUploadUrl(path: string): Promise<string> {
+      return (await sign("storage.sign_upload", `/storage/v1/object/upload/sign/${bucket}/${path}`, {})).href;
     },
   };
 }
 
-/** supabase-js reads `signedURL`, a path below /storage/v1; Supabase Lite answers `signedUrl`, the whole path. */
-function signedPath(answer: unknown): string {
-  const { signedURL, signedUrl } = answer as { signedURL?: string; signedUrl?: string };
+/** Storage answers a path below /storage/v1 (`signedURL`, and `url` for uploads); Supabase Lite the whole path (`signedUrl`). */
+function signedPath(call: string, answer: unknown): string {
+  const { signedURL, signedUrl, url } = answer as { signedURL?: string; signedUrl?: string; url?: string };
   if (signedUrl !== undefined) return signedUrl;
-  if (signedURL !== undefined) return `/storage/v1${signedURL}`;
-  throw failure("storage.sign", {});
+  const below = signedURL ?? url;
+  if (below !== undefined) return `/storage/v1${below}`;
+  throw failure(call, {});
 }

@@ -47,6 +47,7 @@ export function createSweeper(deps: { store: Store; metrics: Metrics; logger: Lo
     },
     async answers() {
       await supervision.expireRequests();
+      await deps.store.intake.expireUploads();
       return { count: 0, more: false };
     },
   };

@@ -45,6 +45,8 @@ describe("what the service says of itself", () => {
         "POST /v1/admin/queues/resume",
         "GET /v1/ledger",
         "GET /v1/reviews",
+        "POST /v1/uploads",
+        `POST ${batch}/documents`,
         "POST /v1/webhooks",
         "GET /v1/webhooks",
         "DELETE /v1/webhooks/{id}",

@@ -34,3 +34,26 @@ export function createJsonReader(limit: number): (request: Request, response: Re
     return request.body ?? {};
   };
 }
+
+/** Reads a body of JSON lines of at most `limit` bytes into an array; empty lines are passed over. */
+export function createLinesReader(limit: number): (request: Request, response: Response) => Promise<unknown> {
+  const types = ["application/x-ndjson", "application/jsonl", "application/ndjson"];
+  const reader = express.text({ limit, type: types });
+  return async (request, response) => {
+    if (!hasBody(request)) return [];
+    if (request.is(types) === false) throw new SluiceError("content_type_unsupported");
+    await new Promise<void>((resolve, reject) => {
+      reader(request, response, (thrown?: unknown) => (thrown ? reject(readerProblem(thrown)) : resolve()));
+    });
+    const lines = String(request.body ?? "").split("\n");
+    return lines.flatMap((line, i): unknown[] => {
+      if (line.trim() === "") return [];
+      try {
+        return [JSON.parse(line)];
+      } catch {
+        const errors = [{ path: String(i), message: `Line ${i + 1} is not valid JSON` }];
+        throw new SluiceError("json_malformed", { errors });
+      }
+    });
+  };
+}

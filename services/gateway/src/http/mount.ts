@@ -4,22 +4,25 @@ import { z } from "zod";
 import type { GatewayContext } from "../context.js";
 import { exchangeOf } from "./exchange.js";
 import { withIdempotency } from "./idempotency.js";
-import { createJsonReader } from "./json.js";
+import { createJsonReader, createLinesReader } from "./json.js";
 import type { Answer, Operation } from "./operation.js";
 import { answer, sendProblem } from "./problems.js";
 import { isUuid, validate } from "./validate.js";
 
+/** A manifest may be so much longer than another body. */
+const linesFactor = 16;
 const nothing = z.strictObject({});
 const nobody = { organizationId: "", caller: { kind: "api_key" as const, id: "" } };
 
 /** The routes of the operations, and 405 for the other methods of their paths. */
 export function mount(context: GatewayContext, operations: readonly Operation[]): Router {
   const router = Router({ caseSensitive: true });
-  const readJson = createJsonReader(context.config.limits.maxJsonKb * 1024);
+  const limit = context.config.limits.maxJsonKb * 1024;
+  const [readJson, readLines] = [createJsonReader(limit), createLinesReader(limit * linesFactor)];
   const allowed = new Map<string, string[]>();
   for (const operation of operations) {
     const path = operation.path.replace(/\{(\w+)\}/g, ":$1");
-    router[operation.method](path, serve(context, operation, readJson));
+    router[operation.method](path, serve(context, operation, operation.isLines === true ? readLines : readJson));
     const methods = operation.method === "get" ? ["GET", "HEAD"] : [operation.method.toUpperCase()];
     allowed.set(path, [...(allowed.get(path) ?? []), ...methods]);
   }

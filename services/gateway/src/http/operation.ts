@@ -46,6 +46,8 @@ export interface OperationOf<Q, B> {
   /** A JSON body; one that may be empty is read as `{}`. */
   body?: z.ZodType<B>;
   example?: B extends object ? z.input<z.ZodType<B>> | object : never;
+  /** The body is lines of JSON (application/x-ndjson), read as an array. */
+  isLines?: boolean;
   /** The body is a form with files, read by the handler. */
   multipart?: boolean;
   /** Reads a form that was answered before and keeps nothing of it but a digest, by which the two are compared. */

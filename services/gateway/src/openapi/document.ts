@@ -31,7 +31,7 @@ function problemAnswers(operation: Operation): RouteConfig["responses"] {
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   const schema =
-    operation.multipart === true
+    operation.multipart === true || operation.isLines === true
       ? z.intersection(Problem, z.object({ documents: z.array(Receipt).optional() }))
       : Problem;
   return Object.fromEntries(
@@ -65,11 +65,20 @@ function headersOf(operation: Operation) {
   return Object.keys(headers).length === 0 ? undefined : z.object(headers);
 }
 
+const linesOf = (example: unknown) =>
+  (Array.isArray(example) ? example : []).map((line) => JSON.stringify(line)).join("\n");
+
 function bodyOf(operation: Operation): NonNullable<RouteConfig["request"]>["body"] {
   if (operation.multipart === true) return multipartBody;
   if (operation.body === undefined) return undefined;
   const required = !operation.body.safeParse({}).success;
   const { example } = operation;
+  if (operation.isLines === true)
+    return {
+      required,
+      content: { "application/x-ndjson": { schema: z.string(), example: linesOf(example) } },
+      description: "A line of JSON each, described by ManifestLine",
+    };
   const content = { schema: operation.body, ...(example === undefined ? {} : { example }) };
   return { required, content: { "application/json": content } };
 }

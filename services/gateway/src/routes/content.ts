@@ -20,6 +20,7 @@ import type { z } from "zod";
 import type { GatewayContext } from "../context.js";
 import { decodeCursor, EventPlace, encodeCursor, OrdinalPlace } from "../http/cursor.js";
 import { type Call, type Operation, operation } from "../http/operation.js";
+import { reachable } from "../http/reachable.js";
 
 type ContentCall = Call<z.infer<typeof ContentQuery>, unknown>;
 
@@ -115,14 +116,8 @@ export function contentOperations({ store, config }: GatewayContext): Operation[
         const expiresAt = new Date(Date.now() + config.signedUrlSeconds * 1_000).toISOString();
         const extension = supportedTypes.find((type) => type.mediaType === mediaType)?.extensions[0] ?? "bin";
         const signed = await store.objects.signedUrl(objectPath, config.signedUrlSeconds, `${id}.${extension}`);
-        return { status: 200, body: { url: reachable(signed), expiresAt, fileName, mediaType, byteLength } };
+        return { status: 200, body: { url: reachable(signed, config), expiresAt, fileName, mediaType, byteLength } };
       },
     }),
   ];
-
-  function reachable(signed: string): string {
-    const { publicSupabaseUrl, store: own } = config;
-    if (publicSupabaseUrl === undefined || !signed.startsWith(own.url)) return signed;
-    return publicSupabaseUrl.replace(/\/+$/, "") + signed.slice(own.url.replace(/\/+$/, "").length);
-  }
 }

@@ -1,12 +1,18 @@
-import { UploadAnswer } from "@sluice/contracts";
+import { randomUUID } from "node:crypto";
+import { Manifest, type Receipt, type SluiceError, UploadAnswer, UploadPlaces, UploadRequest } from "@sluice/contracts";
 import type { Scope } from "@sluice/store";
 import type { Request } from "express";
 import type { GatewayContext } from "../context.js";
-import { type Operation, operation } from "../http/operation.js";
+import { type Answer, type Operation, operation } from "../http/operation.js";
 import { problemHeaders, problemOf } from "../http/problems.js";
-import { acceptFiles } from "../uploads/accept.js";
+import { reachable } from "../http/reachable.js";
+import { acceptFiles, acceptManifest } from "../uploads/accept.js";
 import { nowhere, receiveUpload } from "../uploads/receive.js";
 import type { Objects } from "../uploads/store-file.js";
+
+/** How long Storage lets a link for an upload live, and how many are asked for at once. */
+const linkSeconds = 7_200;
+const signedAtOnce = 16;
 
 /** Taking documents in. */
 export function uploadOperations(context: GatewayContext): Operation[] {
@@ -54,18 +60,79 @@ export function uploadOperations(context: GatewayContext): Operation[] {
         const first = outcomes[0]?.problem;
         const taken = outcomes.some(({ problem }) => problem === undefined);
         if (taken || first === undefined) return { status: 202, body: { documents }, formDigest: received.digest };
-        return refusal(first);
-
-        function refusal(problem: NonNullable<typeof first>) {
-          const { requestId } = scope.caller;
-          return {
-            status: problemOf(problem).status,
-            body: { ...problemOf(problem, requestId), documents },
-            headers: problemHeaders(problem),
-            mediaType: "application/problem+json; charset=utf-8",
-          };
+        return refusal(scope, first, documents);
+      },
+    }),
+    operation({
+      method: "post",
+      path: "/v1/uploads",
+      tag: "documents",
+      summary: "Get places in Storage to put files in bulk",
+      description:
+        "Bytes then need not pass through the gateway: PUT each file to its link, and name the paths in `POST /v1/batches/{id}/documents`. What is never named is removed.",
+      scope: "documents:write",
+      isIntake: true,
+      body: UploadRequest,
+      example: { count: 100 },
+      answers: { 201: { description: "A path and a link for each", schema: UploadPlaces } },
+      problems: ["storage_unavailable", "storage_unauthorized", "storage_misconfigured"],
+      async handle({ scope, body: { count } }) {
+        const expiresAt = new Date(Date.now() + linkSeconds * 1_000).toISOString();
+        const paths = Array.from({ length: count }, () => `${scope.organizationId}/${randomUUID()}`);
+        await store.intake.requestUploads(scope, paths);
+        const uploads: { path: string; url: string }[] = [];
+        for (let start = 0; start < count; start += signedAtOnce) {
+          const some = paths.slice(start, start + signedAtOnce).map(async (path) => {
+            return { path, url: reachable(await store.objects.signedUploadUrl(path), config) };
+          });
+          uploads.push(...(await Promise.all(some)));
         }
+        return { status: 201, body: { uploads, expiresAt } };
+      },
+    }),
+    operation({
+      method: "post",
+      path: "/v1/batches/{id}/documents",
+      tag: "documents",
+      summary: "Take in files that lie in Storage, by a manifest of up to 1,000 lines",
+      description:
+        "JSON lines: `{path, contentHash, fileName?, externalId?, patient?, tags?, metadata?}`. `202` says that what is listed is durable; a line that was not taken carries its `problem`. Naming a file again is answered with the document it already is.",
+      scope: "documents:write",
+      isIntake: true,
+      isLines: true,
+      body: Manifest,
+      example: [{ path: "…", contentHash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }],
+      idempotency: "replay",
+      answers: { 202: { description: "An answer for each line, in their order", schema: UploadAnswer } },
+      problems: ["batch_closed", "upload_missing", "upload_taken"],
+      async handle({ scope, id: batchId, body }) {
+        const uploads = body.map(({ path, contentHash, fileName, declaredType, ...said }) => ({
+          objectPath: path,
+          contentHash,
+          fileName: fileName ?? null,
+          declaredType: declaredType ?? null,
+          // What it is, is found when it is read.
+          mediaType: null,
+          ...said,
+          batchId,
+        }));
+        const outcomes = await acceptManifest(context, scope, uploads);
+        const documents = outcomes.map(({ receipt }) => receipt);
+        const first = outcomes[0]?.problem;
+        if (first === undefined || outcomes.some(({ problem }) => problem === undefined))
+          return { status: 202, body: { documents } };
+        return refusal(scope, first, documents);
       },
     }),
   ];
+}
+
+/** Nothing was taken: the first refusal, with an answer for each. */
+function refusal({ caller: { requestId } }: Scope, problem: SluiceError, documents: Receipt[]): Answer {
+  return {
+    status: problemOf(problem).status,
+    body: { ...problemOf(problem, requestId), documents },
+    headers: problemHeaders(problem),
+    mediaType: "application/problem+json; charset=utf-8",
+  };
 }

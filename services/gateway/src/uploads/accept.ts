@@ -7,6 +7,9 @@ import { removeQuietly } from "./store-file.js";
 
 const refusals = {
   batch_closed: () => new SluiceError("batch_closed", { errors: [{ path: "batchId", message: "Takes no more" }] }),
+  upload_missing: () =>
+    new SluiceError("upload_missing", { errors: [{ path: "path", message: "Nothing lies there" }] }),
+  upload_taken: () => new SluiceError("upload_taken", { errors: [{ path: "path", message: "Is another document" }] }),
   batch_missing: () => new SluiceError("not_found", { errors: [{ path: "batchId", message: "No such batch" }] }),
 };
 
@@ -27,6 +30,24 @@ function refused(problem: SluiceError): Outcome {
   return { receipt: { problem: problemOf(problem) }, problem };
 }
 
+/** Tells Redis what was accepted, and whoever watches. */
+async function announce({ producer }: Pick<GatewayContext, "producer">, acceptances: Acceptance[]): Promise<void> {
+  const jobs = acceptances.flatMap((each) => ("job" in each && each.job !== null ? [each.job] : []));
+  if (jobs.length > 0) await producer.enqueue(jobs);
+  if (acceptances.length > 0) producer.nudge();
+}
+
+/** Makes files durable that senders put into Storage themselves. What is a duplicate there the walk over Storage removes. */
+export async function acceptManifest(
+  context: Pick<GatewayContext, "store" | "producer" | "config">,
+  scope: Scope,
+  uploads: Omit<StoredUpload, "byteLength">[],
+): Promise<Outcome[]> {
+  const acceptances = await context.store.intake.acceptUploads(scope, uploads, context.config.window);
+  await announce(context, acceptances);
+  return acceptances.map(outcomeOf);
+}
+
 /**
  * Makes what was received durable in one call, then tells Redis. When the database's answer is lost, what is stored is left alone: it
  * may have been accepted. Nobody's object is found and removed by the supervisor.
@@ -38,9 +59,7 @@ export async function acceptFiles(
 ): Promise<Outcome[]> {
   const uploads = files.flatMap((file): StoredUpload[] => ("stored" in file ? [{ ...file.stored, ...fields }] : []));
   const acceptances = uploads.length === 0 ? [] : await accept();
-  const jobs = acceptances.flatMap((each) => ("job" in each && each.job !== null ? [each.job] : []));
-  if (jobs.length > 0) await producer.enqueue(jobs);
-  if (acceptances.length > 0) producer.nudge();
+  await announce({ producer }, acceptances);
   removeQuietly(
     store.objects,
     uploads.filter((_, index) => acceptances[index]?.keepObject === false).map(({ objectPath }) => objectPath),
