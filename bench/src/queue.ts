@@ -4,7 +4,7 @@ import { jobId, payloadVersion, type QueuedJob } from "@sluice/contracts";
 import { startTestRedis, startTestSupabase } from "@sluice/local";
 import { createProducer, createStageService, queueConfig } from "@sluice/queue";
 import { createLogger, createMetrics, readConfig } from "@sluice/runtime";
-import { createStore } from "@sluice/store";
+import { allScopes, createStore } from "@sluice/store";
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 
@@ -135,6 +135,42 @@ async function memory(url: string, count: number) {
   return { bytes: Math.round(bytes), payload: JSON.stringify({ v: payloadVersion, ...payload }).length, enqueued };
 }
 
+/** Documents a second that are made durable by manifests of a thousand lines, their files being in Storage. */
+async function acceptance(count: number): Promise<number> {
+  const supabase = await startTestSupabase();
+  try {
+    const store = createStore({ url: supabase.url, secretKey: supabase.secretKey, timeoutMs: 600_000 });
+    const { id: organizationId } = await store.tenancy.createOrganization({ name: "bench" });
+    const { id } = await store.tenancy.createApiKey({ organizationId, name: "bench", scopes: allScopes });
+    const scope = { organizationId, caller: { kind: "api_key" as const, id } };
+    const paths = Array.from({ length: count }, () => `${organizationId}/${randomUUID()}`);
+    for (let i = 0; i < count; i += 10_000) {
+      const some = paths.slice(i, i + 10_000);
+      await store.intake.requestUploads(scope, some);
+      // As if they had been put there.
+      await supabase.exec(
+        `insert into storage.objects (bucket_id, name, metadata) select 'originals', p, '{"size": 1000}' from unnest('{${some.join(",")}}'::text[]) p`,
+      );
+    }
+    const began = performance.now();
+    for (let i = 0; i < count; i += 1_000)
+      await store.intake.acceptUploads(
+        scope,
+        paths.slice(i, i + 1_000).map((objectPath) => ({
+          objectPath,
+          contentHash: objectPath.slice(-36).padStart(64, "0"),
+          fileName: "note.txt",
+          declaredType: null,
+          mediaType: null,
+        })),
+        64,
+      );
+    return count / seconds(began);
+  } finally {
+    await supabase.destroy();
+  }
+}
+
 /** What the supervisor's turns and the gateway's questions cost beside so many ingestions, a part of them waiting; milliseconds. */
 async function housekeeping(count: number) {
   const supabase = await startTestSupabase();
@@ -197,6 +233,7 @@ export async function queueBench(args: string[]): Promise<boolean> {
       concurrency: { type: "string", default: "32" },
       rounds: { type: "string", default: "5" },
       queued: { type: "string", default: "100000" },
+      manifest: { type: "string", default: "100000" },
       ingestions: { type: "string", default: "1000000" },
     },
   });
@@ -211,13 +248,17 @@ export async function queueBench(args: string[]): Promise<boolean> {
     console.log(
       `${values.queued} queued: ${Math.round(queued.enqueued)} a second, ${queued.bytes} bytes of Redis each, payload ${queued.payload} bytes`,
     );
+    const accepted = Number(values.manifest) > 0 ? await acceptance(Number(values.manifest)) : null;
+    if (accepted !== null) console.log(`${values.manifest} by manifest: ${Math.round(accepted)} a second are durable`);
     const turns = Number(values.ingestions) > 0 ? await housekeeping(Number(values.ingestions)) : null;
     if (turns !== null) {
       console.log(`beside ${values.ingestions} ingestions, milliseconds a call:`);
       console.table(turns);
     }
     const passed = rates.ratio >= promisedRatio && queued.payload < promisedPayload;
-    console.log(JSON.stringify({ bench: "queue", passed, promisedRatio, ...rates, queued, ingestions: turns }));
+    console.log(
+      JSON.stringify({ bench: "queue", passed, promisedRatio, ...rates, queued, accepted, ingestions: turns }),
+    );
     return passed;
   } finally {
     await redis.destroy();
