@@ -5,8 +5,8 @@ const personal = /^(from|to|cc|subject|date|sender|snapshot-content-location)$/i
 
 /** Which kind of mail the beginning of a text is: one message, a box of them, or a web page kept as one; `undefined` for what is no mail. */
 export function mailKind(text: string): "message/rfc822" | "multipart/related" | "application/mbox" | undefined {
-  const isBox = /^From \S+.*\d{4}[^\n]*\n[!-9;-~]+:/.test(text);
-  if (isBox) return "application/mbox";
+  const [first = "", second = ""] = text.split("\n", 2);
+  if (/^From \S/.test(first) && /\d{4}/.test(first) && /^[!-9;-~]+:/.test(second)) return "application/mbox";
   // Apple Mail keeps a message's length on a line before it.
   const fields = headerFields(text.replace(/^\ufeff?\s*(\d+\s*\n)?/, ""));
   const names = fields.map(([name]) => name);

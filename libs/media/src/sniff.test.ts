@@ -61,6 +61,14 @@ const cases: [what: string, head: Uint8Array, mediaType: string | undefined][] =
   ["a note in UTF-16 without a mark", Buffer.from("A note of ten words", "utf16le"), "text/plain"],
   ["a note in Latin-1", Buffer.from("Fièvre depuis 3 jours, 38,5 °C", "latin1"), "text/plain"],
   ["a note with one stray NUL", utf8("Seen today.\0 Well."), "text/plain"],
+  ["a page behind many comments", utf8(`${"<!-- x --> ".repeat(1_000)}<!DOCTYPE html><p>x`), "text/html"],
+  [
+    "C-CDA behind many comments",
+    utf8(`${"<!-- x -->".repeat(1_000)}<ClinicalDocument xmlns="x">`),
+    "application/cda+xml",
+  ],
+  ["many comments and no more", utf8(`${"<!-- x -->".repeat(1_000)}and so on`), "text/plain"],
+  ["a line that begins like a mailbox", utf8(`From ${"1234 ".repeat(3_000)}`), "text/plain"],
   ["random bytes", Buffer.from([0, 1, 2, 3, 200, 201, 5, 6, 0, 0, 17, 130]), undefined],
   ["nothing", new Uint8Array(), undefined],
 ];

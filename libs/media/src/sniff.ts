@@ -55,14 +55,26 @@ function zipKind(latin1: string): string {
   );
 }
 
+/** Where the first thing that is no comment begins. By hand: a pattern for it takes for ever on many comments. */
+function behindComments(text: string): string {
+  let rest = text.trimStart();
+  while (rest.startsWith("<!--")) {
+    const end = rest.indexOf("-->", 4);
+    if (end === -1) break;
+    rest = rest.slice(end + 3).trimStart();
+  }
+  return rest;
+}
+
 function markupKind(text: string): string | undefined {
-  if (/^\s*<\?xml/i.test(text) || /^\s*(<!--[\s\S]*?-->\s*)*<[\w.-]+(:[\w.-]+)?[^>]*\sxmlns[:=]/i.test(text)) {
+  const start = behindComments(text);
+  if (/^\s*<\?xml/i.test(text) || /^<[\w.-]+(:[\w.-]+)?[^>]*\sxmlns[:=]/i.test(start)) {
     const { name: root, namespace } = xmlRoot(text) ?? {};
     if (root === "ClinicalDocument") return "application/cda+xml";
     if (namespace === "http://hl7.org/fhir") return "application/fhir+xml";
     return root?.toLowerCase() === "html" ? "text/html" : "application/xml";
   }
-  if (/^\s*(<!--[\s\S]*?-->\s*)*<!doctype\s+html/i.test(text)) return "text/html";
+  if (/^<!doctype\s+html/i.test(start)) return "text/html";
   const root = /^\s*</.test(text) ? xmlRoot(text)?.name : undefined;
   if (root === "ClinicalDocument") return "application/cda+xml";
   // HL7's sections share their name with HTML's.
