@@ -35,6 +35,12 @@ const cases: [what: string, head: Uint8Array, mediaType: string | undefined][] =
   ["FHIR in XML", utf8('<Patient xmlns="http://hl7.org/fhir"><id value="1"/></Patient>'), "application/fhir+xml"],
   ["FHIR", utf8('{\n "resourceType" : "Patient"'), "application/fhir+json"],
   ["other JSON", utf8('{"a": 1}'), "application/json"],
+  [
+    "FHIR that says so behind an attachment",
+    utf8(`{"content": [{"attachment": {"data": "${"A".repeat(9_000)}`),
+    "application/fhir+json",
+  ],
+  ["other JSON, whole", utf8(JSON.stringify({ a: "A".repeat(9_000) })), "application/json"],
   ["HL7 v2", utf8("MSH|^~\\&|LAB|"), "application/hl7-v2"],
   ["HL7 v2 in an MLLP frame", utf8("\x0bMSH|^~\\&|LAB|\r\x1c\r"), "application/hl7-v2"],
   ["an HL7 batch", utf8("FHS|^~\\&|\rBHS|^~\\&|\r"), "application/hl7-v2"],

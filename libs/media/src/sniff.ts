@@ -90,11 +90,25 @@ function markupKind(text: string): string | undefined {
     : "application/xml";
 }
 
+/** Heads are given at least so long, where files are. */
+const fullHead = 4_000;
+
+/** Whether JSON may say beyond its head what it is: names come in any order, and an attachment may stand first. */
+function goesOn(text: string): boolean {
+  if (text.length < fullHead) return false;
+  try {
+    JSON.parse(text);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 function textKind(text: string): string {
   // FHS and BHS open batches; 0x0b is the frame of MLLP.
   if (/^\s*(MSH|FHS|BHS)[^\w\s]/.test(text)) return "application/hl7-v2";
   if (/^\s*(\{\s*["}]|\[\s*[{["\]])/.test(text)) {
-    return /"resourceType"\s*:/.test(text) ? "application/fhir+json" : "application/json";
+    return /"resourceType"\s*:/.test(text) || goesOn(text) ? "application/fhir+json" : "application/json";
   }
   if (/^\s*\{\\rtf/.test(text)) return "application/rtf";
   return mailKind(text) ?? markupKind(text) ?? "text/plain";
@@ -111,7 +125,7 @@ function familyOfText(mediaType: string): Family {
 
 /**
  * What a file is by its first bytes; give at least 4,100 where the file has them. A ZIP is named by its kind when its head shows
- * it, and `application/zip` otherwise. Markdown is `text/plain`: content can't tell them apart.
+ * it, and `application/zip` otherwise. JSON that says nothing of its kind in a long head passes for FHIR until it is read. Markdown is `text/plain`: content can't tell them apart.
  * `undefined`: binary of a kind not known.
  */
 export function sniff(head: Uint8Array): Judgement | undefined {

@@ -62,11 +62,15 @@ async function section(found: Found, known: Survey, out: Output, limits: Limits)
   const code = conceptCode(resource.code) ?? conceptCode(resource.type);
   const hidesMeaning = isModified(resource, limits.maxDepth);
   if (hidesMeaning) out.warn("modifier_unknown");
-  const facts = hidesMeaning ? [] : fhirFacts(resource, (reference) => known.medications.find(reference, found));
+  const isPast = known.isPast(found);
+  if (isPast) out.warn("earlier_version");
+  const facts =
+    hidesMeaning || isPast ? [] : fhirFacts(resource, (reference) => known.medications.find(reference, found));
   const said = new Said();
   if (blocks.length > 0 || missing || facts.length > 0) {
     await out.begin({ title: title ? `${type}: ${title}` : type, code });
-    await say(out, said, [{ gap: "\n", text: title ?? type }, ...below(blocks), { gap: "\n", text: missing }]);
+    const head = `${title ?? type}${isPast ? " [earlier version]" : ""}`;
+    await say(out, said, [{ gap: "\n", text: head }, ...below(blocks), { gap: "\n", text: missing }]);
   }
   const patient = facts.length > 0 ? known.patientOf(found) : null;
   for (const { at, ...fact } of facts) {

@@ -6,6 +6,9 @@ import { join } from "./fhir-source.js";
 
 /** Elements that are attachments, whether or not they name a type. */
 const attachment = /(^|[a-z])(attachment|presentedForm|photo)$/i;
+/** What an attachment may have: data of any other thing, as of a signature, is no file. */
+const attachmentFields =
+  /^_?(id|extension|contentType|language|data|url|size|hash|title|creation|height|width|frames|duration|pages)$/;
 
 /** What is attached to a resource: documents as children, those that are elsewhere as a warning. */
 export class Attachments {
@@ -21,9 +24,12 @@ export class Attachments {
   }
 
   async write(resource: JsonObject, path: string): Promise<void> {
-    // Binaries before R4 keep their bytes in `content`.
-    if (resource.resourceType === "Binary" && str(resource.content)) {
-      await this.#attach({ ...resource, data: resource.content ?? null }, path, "content");
+    if (resource.resourceType === "Binary") {
+      // Before R4 it kept its bytes in `content`.
+      const field = str(resource.content) ? "content" : "data";
+      const data = resource[field];
+      if (str(data)) await this.#attach({ ...resource, data: data ?? null }, path, field);
+      else this.#out.warn("attachment_not_available");
     } else await this.#walk(resource, path, "", 0);
   }
 
@@ -35,7 +41,8 @@ export class Attachments {
       }
     } else if (isObject(value)) {
       const isNamed = attachment.test(key);
-      if (str(value.data) && (isNamed || str(value.contentType))) await this.#attach(value, path, "data");
+      if (str(value.data) && (isNamed || str(value.contentType) || Object.keys(value).every(isAttachmentField)))
+        await this.#attach(value, path, "data");
       else if (str(value.url) && (isNamed || str(value.contentType))) await this.#linked(value, path);
       for (const [field, item] of Object.entries(value)) {
         // Contained resources have paths of their own.
@@ -64,4 +71,8 @@ export class Attachments {
       bytes: unpacked(bytes, this.#limits),
     });
   }
+}
+
+function isAttachmentField(field: string): boolean {
+  return attachmentFields.test(field);
 }

@@ -9,6 +9,9 @@ import { XmlReader, xmlText } from "./xml.js";
 /** Larger files are read piece by piece: their values would take several times their size. */
 const maxWhole = 16 * 1024 * 1024;
 
+/** So many deletions are remembered. */
+const maxDeleted = 100_000;
+
 /** How a file holds its resources: one, a bundle of them, or one after another. */
 export type Shape = "resource" | "bundle" | "list";
 
@@ -28,6 +31,12 @@ export interface Frame {
   bundle: JsonObject | null;
   /** Lines that were no JSON. */
   unreadable: number;
+  /** Addresses that entries delete: `Condition/2`. */
+  deleted: Set<string>;
+}
+
+function emptyFrame(): Frame {
+  return { shape: "list", bundle: null, unreadable: 0, deleted: new Set() };
 }
 
 /** A small file. */
@@ -43,7 +52,7 @@ export class FhirSource {
   readonly #maxDepth: number;
   readonly #whole: Whole | null;
   readonly #isXml: boolean;
-  frame: Frame = { shape: "list", bundle: null, unreadable: 0 };
+  frame: Frame = emptyFrame();
 
   private constructor(path: string, encoding: string, maxDepth: number, whole: Whole | null, isXml = false) {
     this.#path = path;
@@ -68,7 +77,7 @@ export class FhirSource {
 
   /** The resources in the order of the file; afterwards `frame` is known. */
   async *resources(): AsyncGenerator<Found> {
-    this.frame = { shape: "list", bundle: null, unreadable: 0 };
+    this.frame = emptyFrame();
     if (this.#whole) {
       this.frame.shape = this.#whole.shape;
       for (const [index, value] of this.#whole.values.entries()) {
@@ -98,13 +107,23 @@ export class FhirSource {
         yield* this.#entry(entry, join(path, `entry[${index}]`), depth);
       }
     } else if (resource.resourceType === "Parameters") {
-      for (const [index, each] of list(resource.parameter).entries()) {
-        const inner = isObject(each) ? each.resource : undefined;
-        if (isObject(inner)) yield* this.#unfold(inner, join(path, `parameter[${index}].resource`), depth + 1);
-      }
+      const own = list(resource.parameter).flatMap(withoutResource);
+      if (own.length > 0) yield { resource: { ...resource, parameter: own }, path, container: null, fullUrl };
+      yield* this.#parameters(resource.parameter, join(path, "parameter"), depth);
     } else {
       yield { resource, path, container: null, fullUrl };
       yield* this.#contained(resource, path, path, depth);
+    }
+  }
+
+  /** The resources among parameters and their parts. */
+  *#parameters(given: Json | undefined, path: string, depth: number): Generator<Found> {
+    if (depth > this.#maxDepth) throw new SluiceError("limit_nesting");
+    for (const [index, each] of list(given).entries()) {
+      if (!isObject(each)) continue;
+      const at = `${path}[${index}]`;
+      if (isObject(each.resource)) yield* this.#unfold(each.resource, `${at}.resource`, depth + 1);
+      yield* this.#parameters(each.part, `${at}.part`, depth + 1);
     }
   }
 
@@ -119,8 +138,15 @@ export class FhirSource {
   }
 
   *#entry(entry: Json, path: string, depth: number): Generator<Found> {
-    if (!isObject(entry) || !isObject(entry.resource)) return;
+    if (!isObject(entry)) return;
+    if (!isObject(entry.resource)) return this.#deletes(entry);
     yield* this.#unfold(entry.resource, join(path, "resource"), depth + 1, str(entry.fullUrl) ?? null);
+  }
+
+  #deletes({ request, fullUrl }: JsonObject): void {
+    if (!isObject(request ?? null) || (request as JsonObject).method !== "DELETE") return;
+    const target = addressOf(str((request as JsonObject).url) ?? str(fullUrl) ?? "");
+    if (target && this.frame.deleted.size < maxDeleted) this.frame.deleted.add(target);
   }
 
   /** A resource a line, as bulk exports have it: the first line is a value by itself. */
@@ -206,6 +232,20 @@ export class FhirSource {
     this.frame.shape = "resource";
     if (builder.root) yield* this.#root(builder.root, "");
   }
+}
+
+/** `Condition/2` of any server's address. */
+function addressOf(url: string): string | undefined {
+  return /(?:^|\/)([A-Z]\w{1,60}\/[\w.-]{1,64})(?:\/_history\/.*)?$/.exec(url)?.[1];
+}
+
+/** What a parameter and its parts say themselves. */
+function withoutResource(parameter: Json): JsonObject[] {
+  if (!isObject(parameter)) return [];
+  const { resource: _, part, ...own } = parameter;
+  const parts = list(part).flatMap(withoutResource);
+  if (parts.length > 0) own.part = parts;
+  return parts.length > 0 || Object.keys(own).some((key) => key.startsWith("value")) ? [own] : [];
 }
 
 /** Undefined where it is no JSON. */

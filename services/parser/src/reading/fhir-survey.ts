@@ -1,6 +1,7 @@
 import type { Header } from "@sluice/contracts";
 import type { Output } from "../formats/format.js";
 import { fhirHeader } from "./fhir-header.js";
+import { History } from "./fhir-history.js";
 import { encounterOf, patientIdentity, References } from "./fhir-people.js";
 import { isObject, type Json, type JsonObject, str } from "./fhir-readable.js";
 import type { FhirSource, Found, Frame } from "./fhir-source.js";
@@ -18,6 +19,8 @@ export interface Survey {
   medications: References<JsonObject>;
   /** Whether an address leads to a resource of the file. */
   isHere(url: string): boolean;
+  /** Whether it is a version that the file itself replaces or deletes. */
+  isPast(found: Found): boolean;
   /** The place among the header's patients of whom a resource is about. */
   patientOf(found: Found): number | null;
 }
@@ -33,11 +36,13 @@ export async function survey(file: FhirSource, out: Output): Promise<Survey> {
   const binaries = new References<true>();
   const subjects = new Subjects(out);
   const leads = new Leads();
+  const history = new History();
   let count = 0;
   for await (const found of file.resources()) {
     const { resource } = found;
     count += 1;
     leads.add(found);
+    history.see(found, file.frame);
     subjects.add(found);
     switch (resource.resourceType) {
       case "Patient":
@@ -69,6 +74,7 @@ export async function survey(file: FhirSource, out: Output): Promise<Survey> {
     isAboutMany,
     medications,
     isHere: (url) => url.startsWith("#") || binaries.find({ reference: url }, root) !== undefined,
+    isPast: (found) => str(frame.bundle?.type) === "history" && history.isPast(found),
     patientOf,
   };
 }
