@@ -2,6 +2,7 @@ import { type Code, SluiceError, type TextRange } from "@sluice/contracts";
 import { unpacked } from "../reading/attachment.js";
 import { bestCode } from "../reading/codes.js";
 import { hl7Date } from "../reading/dates.js";
+import { joinDocuments } from "../reading/hl7-documents.js";
 import { codings, observationFact, type Stated, segmentFact } from "../reading/hl7-facts.js";
 import { hl7Header, hl7Patient } from "../reading/hl7-header.js";
 import { noteText, segmentLine } from "../reading/hl7-lines.js";
@@ -81,6 +82,8 @@ interface Group {
 
 class MessageWriter {
   readonly #message: Message;
+  /** Segments that only go on with a document. */
+  readonly #parts: ReadonlySet<Segment>;
   readonly #out: Output;
   readonly #limits: Limits;
   #group: Group = { title: null, code: null, lines: [] };
@@ -91,7 +94,9 @@ class MessageWriter {
   #patient: number | null = null;
 
   constructor(message: Message, out: Output, limits: Limits) {
-    this.#message = message;
+    const joined = joinDocuments(message);
+    this.#message = joined.message;
+    this.#parts = joined.parts;
     this.#out = out;
     this.#limits = limits;
   }
@@ -104,6 +109,7 @@ class MessageWriter {
     for (const [index, segment] of segments.entries()) {
       const number = (counts.get(segment.name) ?? 0) + 1;
       counts.set(segment.name, number);
+      if (this.#parts.has(segment)) continue;
       const previous = running;
       running = "";
       if (segment.name === "OBR" || segment.name === "TXA") await this.#begin(segment);

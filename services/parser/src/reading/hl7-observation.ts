@@ -1,6 +1,7 @@
 import { sniff } from "@sluice/media";
 import { fromBase64 } from "./attachment.js";
 import { hl7Date } from "./dates.js";
+import { documentInText } from "./hl7-documents.js";
 import { personName } from "./hl7-header.js";
 import { components, type Message, resolveEscapes, type Segment } from "./hl7-message.js";
 
@@ -30,6 +31,11 @@ function observation(message: Message, obx: Segment): Observation {
   const name = identifier?.[1] || identifier?.[4] || identifier?.[0] || "";
   const type = obx.fields[2] ?? "";
   if (type === "ED") return encapsulated(message, obx, name);
+  const bytes = documentInText(message, obx);
+  if (bytes) {
+    const [, kind = "", subtype = ""] = (obx.fields[5] ?? "").split(message.delimiters.component);
+    return { kind: "document", name, declaredType: mediaType(kind, subtype), bytes };
+  }
   const value = readableValue(message, type, obx.fields[5] ?? "");
   if (type === "RP") return { kind: "elsewhere", name, value };
   return { kind: "text", name, value, line: [value, ...remarks(message, obx, value)].filter(Boolean).join(" ") };
