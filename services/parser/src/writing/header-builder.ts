@@ -17,7 +17,8 @@ const maxEntries = 200;
 export class HeaderBuilder {
   readonly #header: Header = emptyHeader();
   readonly #patients = new Patients();
-  #isAboutMany = false;
+  /** A collection about many people. */
+  isAboutMany = false;
   #isTruncated = false;
 
   set(fields: HeaderFields): void {
@@ -26,10 +27,6 @@ export class HeaderBuilder {
 
   patient(identity: PatientIdentity): number | null {
     return this.#patients.add(cleanAll(identity, maxLength));
-  }
-
-  aboutMany(): void {
-    this.#isAboutMany = true;
   }
 
   date(date: DocumentDate): void {
@@ -45,12 +42,12 @@ export class HeaderBuilder {
   }
 
   hasIdentityConflict(): boolean {
-    return !this.#isAboutMany && this.#patients.conflict();
+    return !this.isAboutMany && this.#patients.conflict();
   }
 
   /** Something did not fit. */
   get isTruncated(): boolean {
-    return this.#isTruncated || (this.#isAboutMany && this.#patients.isFull);
+    return this.#isTruncated || (this.isAboutMany && this.#patients.isFull);
   }
 
   result(): Header {

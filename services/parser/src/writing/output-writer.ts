@@ -145,7 +145,7 @@ export class OutputWriter implements Output {
   }
 
   aboutMany(): void {
-    this.#header.aboutMany();
+    this.#header.isAboutMany = true;
   }
 
   date(date: DocumentDate): void {
@@ -183,9 +183,10 @@ export class OutputWriter implements Output {
     await this.#closePage();
     if (this.#announcedPages > this.#pages) this.warn("pages_missing");
     const header = this.#header.result();
-    // Where fields say whom it is about, they are believed.
+    // Where fields say whom it is about, they are believed, unless the text says that it is about somebody else.
     const isStack = header.patients.length === 0 && this.#identities.conflict();
-    if (isStack || this.#header.hasIdentityConflict()) this.warn("identity_conflict");
+    const isOther = !this.#header.isAboutMany && this.#identities.contradicts(header.patients);
+    if (isStack || isOther || this.#header.hasIdentityConflict()) this.warn("identity_conflict");
     if (this.#header.isTruncated) this.warn("header_truncated");
     return {
       header,
