@@ -21,7 +21,7 @@ export const pdf: Format = {
   family: "pdf",
   recognise: () => 10,
   keeps:
-    "Each page's text in reading order, tables where text stands in columns, the outline's headings as titles, filled-in form fields with what was ticked and chosen, remarks; embedded files, those in remarks too, as children. Pages that are pictures, and pages whose text layer is damaged, are recognised.",
+    "Each page's text in reading order, tables where text stands in columns, the outline's headings as titles, filled-in form fields with what was ticked and chosen, remarks and what they strike through; what is filled into a form without pages of its own as a child; embedded files, those in remarks too, as children. Pages that are pictures, and pages whose text layer is damaged, are recognised.",
   codes: ["document_encrypted", "document_illegible", "ocr_required"],
   limits: ["maxPages", "maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/pdf"],
@@ -33,6 +33,8 @@ export const pdf: Format = {
       out.pages(document.pages);
       out.header({ title: await document.title() });
       const files = new Files(out);
+      const form = document.dynamicForm();
+      if (form !== null) await dynamicForm(form, out);
       await pages(document, out, files);
       const attachments = await document.attachments();
       if (attachments === null) out.warn("attachments_unread");
@@ -42,6 +44,13 @@ export const pdf: Format = {
     }
   },
 };
+
+/** Its pages show no more than that another program is needed. The questions are for that program; the answers are XML. */
+async function dynamicForm(form: Buffer, out: Output): Promise<void> {
+  out.warn("form_dynamic");
+  if (form.length > 0)
+    await out.child({ path: "form", fileName: "form.xml", declaredType: "application/xml", bytes: form });
+}
 
 /** Files within, each once: what a remark on a page holds may be listed with the document's own as well. */
 class Files {
@@ -53,6 +62,7 @@ class Files {
   }
 
   async give({ name, bytes }: PdfFile): Promise<void> {
+    if (bytes.length === 0) return this.#out.warn("attachment_unreadable");
     const key = `${name}\n${createHash("sha256").update(bytes).digest("hex")}`;
     if (this.#given.has(key)) return;
     const path = `attachment[${this.#given.size}]`;
@@ -136,10 +146,14 @@ async function writeBetter(
   { text, isLayerDamaged }: { text: string; isLayerDamaged: boolean },
   picture: () => Promise<Picture>,
 ): Promise<"text" | "recognised"> {
+  let isUndrawn = false;
   const recognised = await out.recognise({ number, picture }).catch((error: unknown) => {
-    if (isDamage(error)) return null;
+    isUndrawn = isDamage(error);
+    if (isUndrawn) return null;
     throw error;
   });
+  // Beside the layer there is a picture that nobody has read.
+  if (!recognised && !isLayerDamaged) out.warn(isUndrawn ? "page_damaged" : "page_needs_ocr", number);
   if (recognised?.kind === "ocr" && (isLayerDamaged || lettersIn(recognised.text) >= lettersIn(text))) {
     await writeRecognised(out, recognised);
     return "recognised";

@@ -4,6 +4,7 @@ import { type LayoutBlock, layOut } from "./pdf-layout.js";
 import type { Outline } from "./pdf-outline.js";
 import { pageObjects } from "./pdf-pages.js";
 import type { PageRuns } from "./pdf-runs.js";
+import { hasBrokenStream } from "./pdf-streams.js";
 import { PdfiumDocument } from "./pdfium-document.js";
 import { type PdfFile, PdfjsDocument, type PdfNotes } from "./pdfjs-document.js";
 import { judgeTextLayer, type TextLayer } from "./text-layer.js";
@@ -19,7 +20,7 @@ export interface PageReading {
   files: PdfFile[];
   /** Whether something on it could not be read. */
   isDamaged: boolean;
-  /** What is filled in or noted on the page could not be read. */
+  /** Something that is filled in, noted or stamped on the page could not be read. */
   lacksNotes?: boolean;
 }
 const bestFirst = ["sound", "sparse", "damaged", "none"];
@@ -50,12 +51,13 @@ export class PdfDocument {
   /** Fails with `document_encrypted` where the empty password does not open it. */
   static async open(path: string): Promise<PdfDocument> {
     const pdfium = await PdfiumDocument.open(path);
-    if (pdfium?.isSound && pageObjects(await readFile(path)) <= pdfium.pages)
-      return new PdfDocument(path, pdfium, null);
+    const file = pdfium?.isSound ? await readFile(path) : null;
+    const isBroken = file !== null && hasBrokenStream(file);
+    if (pdfium && file && !isBroken && pageObjects(file) <= pdfium.pages) return new PdfDocument(path, pdfium, null);
     try {
       const pdfjs = await PdfjsDocument.open(path);
       // There may be more pages than the file says: then PDFium does not find them.
-      if (!pdfium?.isSound || pdfjs.pages > pdfium.pages) return new PdfDocument(path, pdfium, pdfjs);
+      if (!pdfium?.isSound || pdfjs.pages > pdfium.pages || isBroken) return new PdfDocument(path, pdfium, pdfjs);
       await pdfjs.destroy();
       return new PdfDocument(path, pdfium, null);
     } catch (error) {
@@ -67,6 +69,11 @@ export class PdfDocument {
 
   async title(): Promise<string | null> {
     return this.#isSound ? this.#ask((pdfium) => pdfium.title()) : (await this.#whole()).title();
+  }
+
+  /** What is filled into a form that has no pages of its own; null where it is none. */
+  dynamicForm(): Buffer | null {
+    return this.#ask((pdfium) => pdfium.dynamicForm());
   }
 
   async outline(): Promise<Outline> {
@@ -90,8 +97,9 @@ export class PdfDocument {
     const notes = await this.#notes(number);
     const isDamaged = reading.isDamaged || this.#pdfjs?.isDamaged(number) === true;
     if (notes === null) return { ...reading, isDamaged, lacksNotes: true };
-    const { lines, files } = notes;
-    return { ...(lines.length > 0 ? judged([...reading.blocks, { lines }]) : reading), files, isDamaged };
+    const { lines, files, isPartial } = notes;
+    const all = lines.length > 0 ? judged([...reading.blocks, { lines }]) : reading;
+    return { ...all, files, isDamaged, lacksNotes: isPartial };
   }
 
   /** What is to be seen on a page that has no text. */

@@ -4,6 +4,8 @@ import { Pdfium } from "./pdfium.js";
 
 /** Numbers of PDFium's headers. */
 const subtype = { link: 2, popup: 16 };
+/** A form without pages of its own: what is filled in is found in its data alone. */
+const dynamicForm = 2;
 const objectType = { image: 3, form: 5 };
 const hyphenAtLineEnd = 2;
 const space = 32;
@@ -70,6 +72,27 @@ export class PdfiumDocument {
 
   get hasAttachments(): boolean {
     return this.#engine.call.FPDFDoc_GetAttachmentCount(this.#document) > 0;
+  }
+
+  /** What is filled into a form that a program lays out anew each time, as XML; null for any other document. */
+  dynamicForm(): Buffer | null {
+    const { call } = this.#engine;
+    if (call.FPDF_GetFormType(this.#document) !== dynamicForm) return null;
+    const count = call.FPDF_GetXFAPacketCount(this.#document);
+    const packets = Array.from({ length: Math.max(0, count) }, (_, index) => ({
+      name: this.#engine
+        .bytes((place, bytes) => call.FPDF_GetXFAPacketName(this.#document, index, place, bytes))
+        .toString("latin1")
+        .replace(/\0$/, ""),
+      index,
+    }));
+    // In one piece it has no name.
+    const data = packets.find(({ name }) => name === "datasets") ?? (packets.length === 1 ? packets[0] : undefined);
+    if (!data) return Buffer.alloc(0);
+    return this.#engine.bytes((place, bytes) => {
+      call.FPDF_GetXFAPacketContent(this.#document, data.index, place, bytes, this.#scratch);
+      return this.#engine.long(this.#scratch);
+    });
   }
 
   outline(): Outline {

@@ -26,6 +26,10 @@ export type Functions = Record<
   | "FPDF_DocumentHasValidCrossReferenceTable"
   | "FPDF_GetPageCount"
   | "FPDF_GetMetaText"
+  | "FPDF_GetFormType"
+  | "FPDF_GetXFAPacketCount"
+  | "FPDF_GetXFAPacketName"
+  | "FPDF_GetXFAPacketContent"
   | "FPDFDoc_GetAttachmentCount"
   | "FPDFBookmark_GetFirstChild"
   | "FPDFBookmark_GetNextSibling"
@@ -158,6 +162,24 @@ export class Pdfium {
     } finally {
       closeSync(file);
     }
+  }
+
+  /** What a function writes that takes as much room as there is, and answers how much it takes. */
+  bytes(write: (place: number, bytes: number) => number): Buffer {
+    const length = write(0, 0);
+    if (length <= 0) return Buffer.alloc(0);
+    const place = this.allocate(length);
+    try {
+      write(place, length);
+      return Buffer.from(new Uint8Array(this.#memory.buffer, place, length).slice());
+    } finally {
+      this.call.free(place);
+    }
+  }
+
+  /** A number that a function left behind: a `long`. */
+  long(place: number): number {
+    return this.#now().getUint32(place, true);
   }
 
   /** What a function writes that tells the length of a string and puts as much of it as there is room for. */

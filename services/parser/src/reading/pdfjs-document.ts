@@ -178,14 +178,16 @@ export class PdfjsDocument {
     }
   }
 
-  /** Files embedded in the document. */
-  async attachments(): Promise<PdfFile[]> {
-    const found = (await this.#document.getAttachments().catch(() => null)) as Record<
-      string,
-      { filename?: string; content?: Uint8Array }
-    > | null;
-    return Object.entries(found ?? {}).flatMap(([key, { filename, content }]) =>
-      content?.length ? { name: filename || key, bytes: content } : [],
+  /** Files embedded in the document, those that can't be read without bytes; null where none can be listed. */
+  async attachments(): Promise<PdfFile[] | null> {
+    type Found = Record<string, { filename?: string; content?: Uint8Array | null }> | null;
+    const found = await this.#document.getAttachments().then(
+      (each: Found) => Object.entries(each ?? {}),
+      () => null,
+    );
+    return (
+      found?.map(([key, { filename, content }]) => ({ name: filename || key, bytes: content ?? new Uint8Array() })) ??
+      null
     );
   }
 
@@ -258,7 +260,7 @@ async function operators(document: PDFDocumentProxy, number: number): Promise<nu
   return fnArray;
 }
 
-/** A file within the document. */
+/** A file within the document; without bytes where they can't be read. */
 export interface PdfFile {
   name: string;
   bytes: Uint8Array;
@@ -267,6 +269,8 @@ export interface PdfFile {
 export interface PdfNotes {
   lines: string[];
   files: PdfFile[];
+  /** Something that was stamped or drawn on the page has no words that could be read. */
+  isPartial: boolean;
 }
 
 interface Annotation {
@@ -280,8 +284,13 @@ interface Annotation {
   /** What a radio button stands for. */
   buttonValue?: string | null;
   options?: { exportValue?: string; displayValue?: string }[];
-  file?: { filename?: string; content?: Uint8Array };
+  file?: { filename?: string; content?: Uint8Array | null };
   contentsObj?: { str?: string };
+  /** The page's text beneath it. */
+  overlaidText?: string;
+  /** What its own drawing says, a line each. */
+  textContent?: string[];
+  hasAppearance?: boolean;
   hidden?: boolean;
   password?: boolean;
 }
@@ -290,16 +299,28 @@ interface Annotation {
 async function annotations(page: PDFPageProxy): Promise<PdfNotes> {
   const found = (await page.getAnnotations({ intent: "display" })) as Annotation[];
   const files = found.flatMap(({ file }) =>
-    file?.content?.length ? { name: file.filename ?? "", bytes: file.content } : [],
+    file ? { name: file.filename ?? "", bytes: file.content ?? new Uint8Array() } : [],
   );
-  const lines = found.flatMap((annotation) => {
-    if (annotation.hidden || annotation.password) return [];
-    if (annotation.subtype === "Widget") return field(annotation);
-    const remark =
-      annotation.subtype === "Link" || annotation.subtype === "Popup" ? "" : annotation.contentsObj?.str?.trim();
-    return remark || [];
-  });
-  return { lines, files };
+  const shown = found.filter(({ hidden, password }) => !hidden && !password);
+  const lines = shown.flatMap((annotation) =>
+    annotation.subtype === "Widget" ? field(annotation) : remark(annotation),
+  );
+  return { lines, files, isPartial: shown.some(isWordless) };
+}
+
+/** What somebody wrote on the page; what was struck through there, as it is marked everywhere. */
+function remark({ subtype, contentsObj, textContent, overlaidText }: Annotation): string[] {
+  if (subtype === "Link" || subtype === "Popup") return [];
+  const struck = subtype === "StrikeOut" ? overlaidText?.trim() : "";
+  const written = contentsObj?.str?.trim() || (textContent ?? []).join("\n").trim();
+  return [struck ? `~~${struck}~~` : "", written].filter(Boolean);
+}
+
+/** A stamp or a drawing may say that the page does not hold. */
+function isWordless(annotation: Annotation): boolean {
+  const { subtype = "", hasAppearance } = annotation;
+  const isDrawn = hasAppearance === true && ["Stamp", "Ink", "FreeText"].includes(subtype);
+  return (isDrawn || subtype === "StrikeOut") && remark(annotation).length === 0;
 }
 
 function field({
