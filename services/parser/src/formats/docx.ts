@@ -3,6 +3,7 @@ import { sniff } from "@sluice/media";
 import { writeEmbedded } from "../reading/embedded.js";
 import { readMime } from "../reading/mime.js";
 import { Package } from "../reading/package.js";
+import { writePictures } from "../reading/package-pictures.js";
 import { readRtf } from "../reading/rtf.js";
 import { WordNumbering } from "../reading/word-numbering.js";
 import { WordReader } from "../reading/word-reader.js";
@@ -20,7 +21,7 @@ export const docx: Format = {
   family: "zip",
   recognise: async (probe) => ((await probe.zipMembers()).some(({ name }) => isBody(name)) ? 10 : null),
   keeps:
-    "Page headers, body by headings, lists with their numbers, tables with their cells, text boxes, text included from other formats, foot- and endnotes, comments, page footers; embedded files as children; no deleted text.",
+    "Page headers, body by headings, lists with their numbers, tables with their cells, text boxes, text included from other formats, foot- and endnotes, comments, page footers; embedded files, and pictures that are no ornaments, as children; no deleted text.",
   codes: ["document_encrypted", "document_type_unsupported"],
   limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
@@ -59,6 +60,7 @@ export const docx: Format = {
         }
       }
       await writeEmbedded(zip, folder, out, limits);
+      await writePictures(files, out);
     } finally {
       zip.close();
     }

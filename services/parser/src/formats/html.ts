@@ -1,9 +1,11 @@
 import { maxSectionLength, SluiceError } from "@sluice/contracts";
 import { Parser } from "htmlparser2";
+import { fromBase64 } from "../reading/attachment.js";
 import { charsetOf } from "../reading/declared.js";
 import { fileEncoding, readSample, readText } from "../reading/encoding.js";
 import { MarkupFlow } from "../reading/markup-flow.js";
 import { type Block, blocksText, type FlowSection, writeSection } from "../writing/blocks.js";
+import { minPicture } from "../writing/mail-parts.js";
 import { cutPoint } from "../writing/split.js";
 import type { Format, Output, SectionHead } from "./format.js";
 
@@ -19,9 +21,10 @@ export const html: Format = {
     if (mediaType === "text/html") return 10;
     return mediaType === "text/plain" && declared === "text/html" ? 5 : null;
   },
-  keeps: "Headings as sections, paragraphs, lists, tables with their cells, filled-in forms; no scripts, no styles.",
+  keeps:
+    "Headings as sections, paragraphs, lists, tables with their cells, filled-in forms; pictures within the page that are no ornaments as children; no scripts, no styles.",
   codes: ["limit_nesting"],
-  limits: ["maxExpandedBytes"],
+  limits: ["maxExpandedBytes", "maxChildren"],
   mediaTypes: ["text/html"],
   aliases: ["application/xhtml+xml", "text/plain", "application/xml", "text/xml"],
   async parse(source, out) {
@@ -41,6 +44,7 @@ export async function writeHtml(pieces: AsyncIterable<string> | Iterable<string>
     for (const section of reader.take()) await writeSection(out, section);
   }
   for (const section of reader.end()) await writeSection(out, section);
+  await writeInline(reader.pictures, out);
   if (reader.title || reader.language) {
     out.header({ title: reader.title.replace(/\s+/g, " ").trim() || null, language: reader.language });
   }
@@ -55,7 +59,26 @@ async function metaCharset(path: string): Promise<string | null> {
   );
 }
 
+/** So many pictures of a page are handed on, and so many of their characters. */
+const maxPictures = 500;
+const maxPictureText = 64 * 1024 * 1024;
+
+/** Pictures that stand in the page itself; an empty one is left out. */
+async function writeInline(pictures: readonly string[], out: Output): Promise<void> {
+  for (const [index, url] of pictures.entries()) {
+    const comma = url.indexOf(",");
+    const bytes = /;base64$/i.test(url.slice(0, comma)) ? fromBase64(url.slice(comma + 1)) : undefined;
+    const type = /^data:(image\/[\w.+-]+)/i.exec(url)?.[1]?.toLowerCase() ?? null;
+    if (!bytes || !/^image\/(png|jpe?g|tiff)$/.test(type ?? "")) out.warn("picture_skipped");
+    else if (bytes.length < minPicture) out.warn("inline_picture_skipped");
+    else await out.child({ path: `picture[${index}]`, fileName: null, declaredType: type, bytes });
+  }
+}
+
 class HtmlReader {
+  /** Addresses that hold a picture. */
+  readonly pictures: string[] = [];
+  #pictureText = 0;
   title = "";
   language: string | null = null;
   readonly #markup = new MarkupFlow();
@@ -71,6 +94,7 @@ class HtmlReader {
       if (this.#depth > maxOpenElements) throw new SluiceError("limit_nesting");
       if (name === "html" && attributes.lang) this.language = attributes.lang;
       if (name === "title") this.#inTitle = this.title === "";
+      if (name === "img") this.#picture(attributes.src ?? "");
       if (isHeading(name) && !this.#markup.flow.inCell) this.#finish();
       this.#markup.open(name, attributes);
     },
@@ -85,6 +109,13 @@ class HtmlReader {
       if (isHeading(name) && !this.#markup.flow.inCell) this.#begin(Number(name[1]));
     },
   });
+
+  #picture(src: string): void {
+    if (!/^data:image\//i.test(src)) return;
+    this.#pictureText += src.length;
+    const isKept = this.pictures.length < maxPictures && this.#pictureText < maxPictureText;
+    this.pictures.push(isKept ? src : "");
+  }
 
   write(piece: string): void {
     this.#parser.write(piece);

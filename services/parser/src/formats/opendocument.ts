@@ -3,6 +3,7 @@ import { OdfRows, OdfText } from "../reading/odf.js";
 import { OdfLists } from "../reading/odf-lists.js";
 import { OdfStyles } from "../reading/odf-styles.js";
 import { Package } from "../reading/package.js";
+import { writePictures } from "../reading/package-pictures.js";
 import type { XmlHandler } from "../reading/xml.js";
 import { Zip } from "../reading/zip.js";
 import { blocksText, writeSection } from "../writing/blocks.js";
@@ -19,9 +20,9 @@ export const opendocument: Format = {
   family: "zip",
   recognise: async (probe) => ((await isOpenDocument(probe)) ? 10 : null),
   keeps:
-    "Page headers, text by headings, lists, tables with their cells, notes and remarks, page footers; a page a slide; a section a sheet, hidden ones said, dates in ISO 8601. Not pictures and objects.",
+    "Page headers, text by headings, lists, tables with their cells, notes and remarks, page footers; a page a slide; a section a sheet, hidden ones said, dates in ISO 8601. Pictures that are no ornaments as children, no objects.",
   codes: ["document_encrypted"],
-  limits: ["maxPages", "maxExpandedBytes", "maxDepth"],
+  limits: ["maxPages", "maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: [`${prefix}text`, `${prefix}spreadsheet`, `${prefix}presentation`],
   aliases: ["text", "spreadsheet", "presentation"].map((kind) => `${prefix}${kind}-template`).concat("application/zip"),
   async parse(source, out, limits) {
@@ -30,6 +31,7 @@ export const opendocument: Format = {
       const files = new Package(zip, limits);
       if (await isSpreadsheet(files)) await writeSheets(files, out);
       else await writeText(files, out);
+      await writePictures(files, out);
     } finally {
       zip.close();
     }

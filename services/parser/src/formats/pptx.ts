@@ -1,6 +1,7 @@
 import { DrawingText } from "../reading/drawing-text.js";
 import { writeEmbedded } from "../reading/embedded.js";
 import { Package } from "../reading/package.js";
+import { writePictures } from "../reading/package-pictures.js";
 import { Zip } from "../reading/zip.js";
 import { blocksText, writeBlocks } from "../writing/blocks.js";
 import type { Format, Output } from "./format.js";
@@ -11,7 +12,8 @@ export const pptx: Format = {
   label: "PowerPoint (PPTX)",
   family: "zip",
   recognise: async (probe) => ((await probe.zipMembers()).some(({ name }) => isShow(name)) ? 10 : null),
-  keeps: "A page a slide: its text with tables and diagrams, its notes and remarks; embedded files as children.",
+  keeps:
+    "A page a slide: its text with tables and diagrams, its notes and remarks; embedded files, and pictures that are no ornaments, as children.",
   codes: ["document_encrypted"],
   limits: ["maxPages", "maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/vnd.openxmlformats-officedocument.presentationml.presentation"],
@@ -28,6 +30,7 @@ export const pptx: Format = {
       out.pages(slides.length);
       for (const [index, part] of slides.entries()) await writeSlide(files, part, index + 1, out);
       await writeEmbedded(zip, "ppt/", out, limits);
+      await writePictures(files, out);
     } finally {
       zip.close();
     }

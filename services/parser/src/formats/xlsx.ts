@@ -1,6 +1,7 @@
 import { DrawingText } from "../reading/drawing-text.js";
 import { writeEmbedded } from "../reading/embedded.js";
 import { Package } from "../reading/package.js";
+import { writePictures } from "../reading/package-pictures.js";
 import { marginText, readWorkbook, type Sheet, SheetReader, type Workbook } from "../reading/xlsx.js";
 import { Zip } from "../reading/zip.js";
 import { blocksText } from "../writing/blocks.js";
@@ -14,7 +15,7 @@ export const xlsx: Format = {
   family: "zip",
   recognise: async (probe) => ((await probe.zipMembers()).some(({ name }) => isWorkbook(name)) ? 10 : null),
   keeps:
-    "A section a sheet, hidden ones said, its cells as a table: stored values of formulas, dates in ISO 8601; remarks, text boxes, page headers; embedded files as children.",
+    "A section a sheet, hidden ones said, its cells as a table: stored values of formulas, dates in ISO 8601; remarks, text boxes, page headers; embedded files, and pictures that are no ornaments, as children.",
   codes: ["document_encrypted"],
   limits: ["maxExpandedBytes", "maxDepth", "maxChildren"],
   mediaTypes: ["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"],
@@ -26,6 +27,7 @@ export const xlsx: Format = {
       const book = await readWorkbook(files, zip.members.find(({ name }) => isWorkbook(name))?.name ?? "");
       for (const sheet of book.sheets) await writeOne(files, book, sheet, out);
       await writeEmbedded(zip, "xl/", out, limits);
+      await writePictures(files, out);
     } finally {
       zip.close();
     }

@@ -21,7 +21,7 @@ export interface MailAttachment {
 }
 
 /** A picture in a signature is smaller, one that somebody pasted to be read is not. */
-const minPicture = 8_192;
+export const minPicture = 8_192;
 
 export async function writeMail(out: Output, { subject, fields, text, rich }: MailParts): Promise<void> {
   const title = subject?.replace(/\s+/g, " ").trim() || null;
