@@ -1,6 +1,7 @@
 import { Compound } from "../reading/compound.js";
 import { writeStorages } from "../reading/embedded.js";
 import { FlowText } from "../reading/flow-text.js";
+import { writeArt } from "../reading/office-art.js";
 import { wholeFile } from "../reading/whole-file.js";
 import { readWordBinary, type WordParagraph, type WordPart } from "../reading/word-binary.js";
 import { blocksText, writeSection } from "../writing/blocks.js";
@@ -13,7 +14,7 @@ export const doc: Format = {
   family: "cfb",
   recognise: async (probe) => ((await probe.cfbNames()).includes("WordDocument") ? 10 : null),
   keeps:
-    "Page headers and footers, body by headings, tables with their cells, text boxes, notes and remarks; embedded files as children; no deleted or hidden text.",
+    "Page headers and footers, body by headings, tables with their cells, text boxes, notes and remarks; embedded files, and pictures that are no ornaments, as children; no deleted or hidden text.",
   codes: ["document_encrypted"],
   limits: ["maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/msword"],
@@ -37,6 +38,7 @@ export const doc: Format = {
       if (part !== "macros") await out.section({ text: said.join("\n") });
     }
     await writeStorages(file, /^_\d+$/, out);
+    await writeArt([file.find("Data"), file.find("WordDocument")], out);
   },
 };
 

@@ -134,6 +134,9 @@ test("a web archive is its page", async () => {
   const file = `From: <Saved>\nSubject: Page\nMIME-Version: 1.0\n${multipart("related", page, "Content-Type: text/css\n\np{}")}`;
   const { sections, summary, children } = await parseBytes(file);
   expect(summary).toMatchObject({ format: "mhtml", header: { title: "T" } });
-  expect(sections.map(({ title, text }) => [title, text])).toEqual([["Head", "Head\n\nBody"]]);
+  expect(sections.map(({ title, text }) => [title, text])).toEqual([
+    [null, "Subject: Page"],
+    ["Head", "Head\n\nBody"],
+  ]);
   expect(children).toEqual([]);
 });

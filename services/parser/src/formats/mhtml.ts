@@ -1,3 +1,4 @@
+import { documentDate, isoDate } from "../reading/dates.js";
 import { contentBytes, readMime } from "../reading/mime.js";
 import { wholeFile } from "../reading/whole-file.js";
 import { writeAttachments } from "../writing/mail-parts.js";
@@ -15,7 +16,7 @@ export const mhtml: Format = {
   label: "Web archive (MHTML)",
   family: "mail",
   recognise: ({ mediaType }) => (mediaType === "multipart/related" ? 10 : null),
-  keeps: "The page as HTML is read; pictures that are no ornaments as children.",
+  keeps: "Subject and date, the page as HTML is read; pictures that are no ornaments as children.",
   codes: ["limit_nesting"],
   limits: ["maxExpandedBytes", "maxChildren"],
   mediaTypes: ["multipart/related"],
@@ -23,6 +24,14 @@ export const mhtml: Format = {
   async parse(source, out, limits) {
     const page = await readMime(await wholeFile(source, limits), out);
     if (page.subject) out.header({ title: page.subject });
+    const about = [
+      ["Subject", page.subject ?? ""],
+      ["Date", page.headers.find(({ key }) => key === "date")?.value ?? ""],
+    ].filter(([, value]) => value?.trim());
+    for (const date of documentDate("authored", isoDate(page.date), "Date")) out.date(date);
+    // A page that shows nothing has not been kept by its name.
+    if (about.length > 0 && (page.html || page.text))
+      await out.section({ text: about.map(([label, value]) => `${label}: ${value}`).join("\n") });
     if (page.html) await writeHtml([page.html], out);
     else if (page.text) await out.section({ text: page.text });
     const kept = page.attachments.filter(({ mimeType }) => !ofThePage.test(mimeType));

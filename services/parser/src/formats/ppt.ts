@@ -1,5 +1,6 @@
 import { SluiceError } from "@sluice/contracts";
 import { Compound } from "../reading/compound.js";
+import { writeArt } from "../reading/office-art.js";
 import { readPpt } from "../reading/ppt.js";
 import { wholeFile } from "../reading/whole-file.js";
 import type { Format } from "./format.js";
@@ -10,9 +11,9 @@ export const ppt: Format = {
   label: "PowerPoint 97–2003 (PPT)",
   family: "cfb",
   recognise: async (probe) => ((await probe.cfbNames()).includes("PowerPoint Document") ? 10 : null),
-  keeps: "A page a slide: its text and its notes; not its pictures and objects.",
+  keeps: "A page a slide: its text and its notes; pictures that are no ornaments as children; not its objects.",
   codes: ["document_encrypted", "limit_nesting"],
-  limits: ["maxPages", "maxExpandedBytes"],
+  limits: ["maxPages", "maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/vnd.ms-powerpoint"],
   aliases: ["application/mspowerpoint", "application/vnd.openxmlformats-officedocument.presentationml.presentation"],
   async parse(source, out, limits) {
@@ -29,5 +30,6 @@ export const ppt: Format = {
       if (text.length > 0) await out.text(text.join("\n"));
       if (notes.length > 0) await out.text(`Notes: ${notes.join("\n")}`, "\n\n");
     }
+    await writeArt([file.find("Pictures")], out);
   },
 };

@@ -71,6 +71,33 @@ describe("Excel 97–2003", () => {
     expect([text.split("\n")[0], tables[0]?.headerRows]).toEqual(["Labs", 1]);
   });
 
+  test("cells that are struck through are marked as withdrawn", async () => {
+    const font = (flags: number) => record(0x31, u16(200, flags), Buffer.alloc(12));
+    // Number 5 is the fifth: there is none of number 4.
+    const fonts = [font(0), font(8), font(0), font(0), font(8)];
+    const plain = [0, 1, 5].map((each) => record(0xe0, u16(each, 0), Buffer.alloc(16)));
+    const cells = [0, 1, 2].map((style) => record(0x204, u16(0, style, style), wide("Penicillin")));
+    const number = record(0x203, u16(1, 0, 1), double(4.5));
+    const { tables } = await parseBytes(book([...fonts, ...plain], [{ name: "S", records: [...cells, number] }]));
+    const rows = tables.flatMap((table) => table.rows.map((row) => row.cells));
+    expect(rows).toEqual([["Penicillin", "~~Penicillin~~", "~~Penicillin~~"], ["~~4.5~~"]]);
+  });
+
+  test("pictures, which may be scans, are handed on once; ornaments are counted", async () => {
+    const picture = (length: number) =>
+      Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(length, 7)]);
+    const drawn = (bytes: Buffer) =>
+      Buffer.concat([u16(0x6e00, 0xf01e), u32(bytes.length + 17), Buffer.alloc(17, 1), bytes]);
+    const [scan, ornament] = [picture(9_000), picture(90)];
+    const all = Buffer.concat([drawn(scan), drawn(ornament), drawn(scan)]);
+    // Records hold no more than so much.
+    const group = [record(0xeb, all.subarray(0, 8_224)), record(0x3c, all.subarray(8_224))];
+    const cell = record(0x204, u16(0, 0, 0), wide("x"));
+    const { children, summary } = await parseBytes(book(group, [{ name: "S", records: [cell] }]));
+    expect(children.map(({ path, bytes }) => [path, bytes.equals(scan)])).toEqual([["picture[0]", true]]);
+    expect(summary.warnings).toEqual([{ code: "inline_picture_skipped" }]);
+  });
+
   test("hidden sheets are said, locked books too; no sheets, no records and cut streams have codes", async () => {
     const cell = record(0x204, u16(0, 0, 0), wide("x"));
     const { summary } = await parseBytes(book([], [{ name: "S", hidden: 1, records: [cell] }]));

@@ -1,7 +1,8 @@
 import { SluiceError } from "@sluice/contracts";
-import { readBiff } from "../reading/biff.js";
+import { drawings, readBiff } from "../reading/biff.js";
 import { Compound } from "../reading/compound.js";
 import { writeStorages } from "../reading/embedded.js";
+import { writeArt } from "../reading/office-art.js";
 import { wholeFile } from "../reading/whole-file.js";
 import { writeSheet } from "../writing/sheets.js";
 import type { Format } from "./format.js";
@@ -14,7 +15,7 @@ export const xls: Format = {
   recognise: async (probe) =>
     (await probe.cfbNames()).some((name) => name === "Workbook" || name === "Book") ? 10 : null,
   keeps:
-    "A section a sheet, hidden ones said, its cells as a table: stored values of formulas, dates in ISO 8601; remarks, text boxes, page headers; embedded files as children.",
+    "A section a sheet, hidden ones said, its cells as a table: stored values of formulas, dates in ISO 8601; remarks, text boxes, page headers; embedded files, and pictures that are no ornaments, as children.",
   codes: ["document_encrypted"],
   limits: ["maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/vnd.ms-excel"],
@@ -36,5 +37,6 @@ export const xls: Format = {
       for (const text of around) await out.text(text, "\n\n");
     }
     await writeStorages(file, /^MBD/, out);
+    await writeArt([drawings(stream)], out);
   },
 };

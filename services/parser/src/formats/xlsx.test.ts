@@ -36,6 +36,16 @@ const styles =
   '<numFmts><numFmt numFmtId="164" formatCode="dd/mm/yyyy"/><numFmt numFmtId="165" formatCode="000000"/></numFmts><cellXfs><xf numFmtId="0"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="22"/><xf numFmtId="10"/><xf numFmtId="2"/></cellXfs>';
 
 describe("Excel", () => {
+  test("a formula that nobody has worked out is shown as it is, and warned of; one that comes to nothing is not", async () => {
+    const cells = '<c r="A1" t="inlineStr"><is><t>Dose</t></is></c><c r="B1"><f>SUM(A2:A3)</f></c>';
+    const empty = '<c r="C1" t="str"><f>IF(A2,1,"")</f><v></v></c><c r="D1"><f>A1</f><v>5</v></c>';
+    const { text, summary } = await parseBytes(
+      await book({ sheets: [{ name: "S", xml: data(`<row r="1">${cells}${empty}</row>`) }] }),
+    );
+    expect(text).toBe("S\nDose | =SUM(A2:A3) |  | 5");
+    expect(summary.warnings).toEqual([{ code: "formula_without_value" }]);
+  });
+
   test("struck cells and runs are marked as withdrawn, and raised digits are set off", async () => {
     const runs =
       '<r><t>10</t></r><r><rPr><vertAlign val="superscript"/></rPr><t>3</t></r><r><t xml:space="preserve">/l </t></r><r><rPr><strike/></rPr><t>5 mg</t></r>';

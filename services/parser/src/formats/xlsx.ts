@@ -50,6 +50,7 @@ async function writeOne(files: Package, book: Workbook, sheet: Sheet, out: Outpu
     const own = blocksText(text.flow.take()).trim();
     if (own) around.push(own);
   }
+  if (reader.unvalued > 0) out.warn("formula_without_value");
   if (reader.isSparse) out.warn("sheet_sparse");
   if (sheet.isHidden && (hasRows || around.length > 0)) out.warn("sheet_hidden");
   if (around.length === 0) return;

@@ -3,6 +3,7 @@ import { SheetRow } from "../writing/sheets.js";
 import { BiffText } from "./biff-text.js";
 import { cellNumber, type NumberKind, numberKind } from "./cell-format.js";
 import { decode } from "./encoding.js";
+import { strikeMark } from "./flow-text.js";
 import { pageEncoding } from "./rtf-destinations.js";
 import { marginText } from "./xlsx.js";
 
@@ -14,6 +15,7 @@ const record = {
   footer: 0x15,
   dateMode: 0x22,
   filePass: 0x2f,
+  font: 0x31,
   continued: 0x3c,
   pane: 0x41,
   codePage: 0x42,
@@ -21,6 +23,7 @@ const record = {
   multipleRk: 0xbd,
   richLabel: 0xd6,
   style: 0xe0,
+  drawings: 0xeb,
   sharedStrings: 0xfc,
   sharedLabel: 0xfd,
   drawnText: 0x1b6,
@@ -34,6 +37,8 @@ const record = {
 } as const;
 
 const biff8 = 0x600;
+const struckFlag = 0x08;
+const missingFont = 4;
 const errors: Readonly<Record<number, string>> = {
   0: "#NULL!",
   7: "#DIV/0!",
@@ -70,6 +75,16 @@ export function* readBiff(stream: Buffer): Generator<BiffSheet> {
   }
 }
 
+/** The workbook's drawings, which hold its pictures, in one piece. */
+export function drawings(stream: Buffer): Buffer {
+  const found: Buffer[] = [];
+  for (const { type, data, more } of records(stream, 0)) {
+    if (type === record.eof) break;
+    if (type === record.drawings) found.push(data, ...more);
+  }
+  return Buffer.concat(found);
+}
+
 function* records(stream: Buffer, from: number): Generator<BiffRecord> {
   let at = from;
   const next = () => {
@@ -92,9 +107,12 @@ class Globals {
   readonly sheets: { name: string; isHidden: boolean; at: number }[] = [];
   readonly strings: string[] = [];
   readonly kinds: NumberKind[] = [];
+  /** Of each style, whether what it shows is struck through. */
+  readonly struck: boolean[] = [];
   from1904 = false;
   isWide = true;
   encoding = "windows-1252";
+  readonly #struckFonts: boolean[] = [];
   readonly #codes = new Map<number, string>();
 
   constructor(stream: Buffer) {
@@ -128,8 +146,13 @@ class Globals {
       case record.format:
         this.#codes.set(data.readUInt16LE(0), this.text(data, 2, more, this.isWide ? 2 : 1));
         break;
+      case record.font:
+        this.#struckFonts.push((data.readUInt16LE(2) & struckFlag) !== 0);
+        break;
       case record.style: {
-        const id = data.readUInt16LE(2);
+        const [font, id] = [data.readUInt16LE(0), data.readUInt16LE(2)];
+        // There is no fourth font.
+        this.struck.push(this.#struckFonts[font > missingFont ? font - 1 : font] === true);
         this.kinds.push(numberKind(id, this.#codes.get(id)));
         break;
       }
@@ -156,11 +179,12 @@ function readSheet(stream: Buffer, from: number, book: Globals): Omit<BiffSheet,
   let frozenRows = 0;
   let depth = 0;
   /** The cell whose formula gave the string that follows. */
-  let waiting: { row: number; column: number } | null = null;
-  const put = (row: number, column: number, text: string) => {
+  let waiting: { row: number; column: number; style: number } | null = null;
+  const put = (row: number, column: number, text: string, style = -1) => {
     if (!text) return;
     const own = cells.get(row) ?? new Map<number, string>();
-    cells.set(row, own.set(column, text));
+    const isStruck = book.struck[style] && text.trim();
+    cells.set(row, own.set(column, isStruck ? strikeMark + text + strikeMark : text));
   };
   const shown = (value: number, style: number) =>
     cellNumber(value, book.kinds[style] ?? { kind: "plain", decimals: 0, digits: 0 }, book.from1904);
@@ -171,7 +195,7 @@ function readSheet(stream: Buffer, from: number, book: Globals): Omit<BiffSheet,
     // Charts within the sheet have streams of their own.
     if (depth > 1) continue;
     if (type === record.string && waiting) {
-      put(waiting.row, waiting.column, book.text(data, 0, more));
+      put(waiting.row, waiting.column, book.text(data, 0, more), waiting.style);
       waiting = null;
     } else if (type === record.header || type === record.footer) {
       if (data.length > 2) around.push(marginText(book.text(data, 0, more, book.isWide ? 2 : 1)));
@@ -181,18 +205,19 @@ function readSheet(stream: Buffer, from: number, book: Globals): Omit<BiffSheet,
       around.push(new BiffText(more).characters(data.readUInt16LE(10)).trim());
     } else if (data.length >= 6 && isCell(type)) {
       const [row, column, style] = [data.readUInt16LE(0), data.readUInt16LE(2), data.readUInt16LE(4)];
-      if (type === record.sharedLabel) put(row, column, book.strings[data.readUInt32LE(6)] ?? "");
-      else if (type === record.label || type === record.richLabel) put(row, column, book.text(data, 6, more));
-      else if (type === record.number) put(row, column, shown(data.readDoubleLE(6), style));
-      else if (type === record.rk) put(row, column, shown(rkNumber(data.readUInt32LE(6)), style));
-      else if (type === record.boolean) put(row, column, truth(data[6] ?? 0, data[7] === 1));
+      if (type === record.sharedLabel) put(row, column, book.strings[data.readUInt32LE(6)] ?? "", style);
+      else if (type === record.label || type === record.richLabel) put(row, column, book.text(data, 6, more), style);
+      else if (type === record.number) put(row, column, shown(data.readDoubleLE(6), style), style);
+      else if (type === record.rk) put(row, column, shown(rkNumber(data.readUInt32LE(6)), style), style);
+      else if (type === record.boolean) put(row, column, truth(data[6] ?? 0, data[7] === 1), style);
       else if (type === record.multipleRk) {
         for (let at = 4, index = column; at + 6 <= data.length - 2; at += 6, index += 1) {
-          put(row, index, shown(rkNumber(data.readUInt32LE(at + 2)), data.readUInt16LE(at)));
+          const own = data.readUInt16LE(at);
+          put(row, index, shown(rkNumber(data.readUInt32LE(at + 2)), own), own);
         }
-      } else if (data.readUInt16LE(12) !== 0xffff) put(row, column, shown(data.readDoubleLE(6), style));
-      else if (data[6] === 0) waiting = { row, column };
-      else if (data[6] === 1 || data[6] === 2) put(row, column, truth(data[8] ?? 0, data[6] === 2));
+      } else if (data.readUInt16LE(12) !== 0xffff) put(row, column, shown(data.readDoubleLE(6), style), style);
+      else if (data[6] === 0) waiting = { row, column, style };
+      else if (data[6] === 1 || data[6] === 2) put(row, column, truth(data[8] ?? 0, data[6] === 2), style);
     }
   }
   let isSparse = false;

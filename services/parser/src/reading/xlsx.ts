@@ -141,6 +141,8 @@ export class SheetReader implements XmlHandler {
   /** Rows that stay in sight, which name the columns. */
   frozenRows = 0;
   isSparse = false;
+  /** Formulas without a stored value, which nobody has worked out. */
+  unvalued = 0;
   /** Page headers and footers. */
   readonly margins: string[] = [];
   readonly #book: Workbook;
@@ -151,6 +153,8 @@ export class SheetReader implements XmlHandler {
   #style = 0;
   #value: string | null = null;
   #rich = new RichText();
+  #formula = "";
+  #inFormula = false;
   #inValue = false;
   #isRich = false;
   #phonetic = 0;
@@ -181,6 +185,10 @@ export class SheetReader implements XmlHandler {
         this.#style = Number(attributes.s ?? 0);
         this.#value = null;
         this.#rich = new RichText();
+        this.#formula = "";
+        break;
+      case "f":
+        this.#inFormula = true;
         break;
       case "rPh":
         this.#phonetic += 1;
@@ -189,6 +197,8 @@ export class SheetReader implements XmlHandler {
       case "t":
         this.#inValue = this.#phonetic === 0;
         this.#isRich = name === "t";
+        // A formula may come to an empty string.
+        if (name === "v") this.#value = "";
         break;
       default:
         this.#rich.open(name, attributes);
@@ -202,11 +212,13 @@ export class SheetReader implements XmlHandler {
   text(text: string): void {
     if (this.#inValue && this.#isRich) this.#rich.add(text);
     else if (this.#inValue) this.#value = (this.#value ?? "") + text;
+    else if (this.#inFormula) this.#formula += text;
     else if (this.#margin) this.margins[this.margins.length - 1] += text;
   }
 
   close(name: string): void {
     if (name === "v" || name === "t") this.#inValue = false;
+    else if (name === "f") this.#inFormula = false;
     else if (name === "rPh") this.#phonetic -= 1;
     else if (name === "c") {
       if (!this.#row.put(this.#column, this.#shown())) throw new SluiceError("document_corrupt");
@@ -225,6 +237,10 @@ export class SheetReader implements XmlHandler {
 
   #cell(): string {
     const value = this.#value ?? (this.#rich.end() || null);
+    if (value === null && this.#formula) {
+      this.unvalued += 1;
+      return `=${this.#formula}`;
+    }
     if (value === null) return "";
     const { strings, styles, from1904 } = this.#book;
     switch (this.#type) {
