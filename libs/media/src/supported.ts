@@ -75,6 +75,7 @@ export const supportedTypes: readonly SupportedType[] = [
   { mediaType: "application/fhir+xml", family: "xml", label: "FHIR (XML)", extensions: ["xml"] },
   { mediaType: "image/png", family: "image", label: "PNG image", extensions: ["png"] },
   { mediaType: "image/jpeg", family: "image", label: "JPEG image", extensions: ["jpg", "jpeg"] },
+  { mediaType: "application/dicom", family: "dicom", label: "DICOM", extensions: ["dcm"] },
   { mediaType: "image/tiff", family: "tiff", label: "TIFF image", extensions: ["tif", "tiff"] },
 ];
 

@@ -1,5 +1,6 @@
 import { ccda } from "./ccda.js";
 import { csv } from "./csv.js";
+import { dicom } from "./dicom.js";
 import { doc } from "./doc.js";
 import { docx } from "./docx.js";
 import { eml } from "./eml.js";
@@ -56,4 +57,5 @@ export const formats: readonly Format[] = [
   doc,
   ppt,
   csv,
+  dicom,
 ];

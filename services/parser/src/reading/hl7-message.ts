@@ -54,7 +54,8 @@ function messageEncoding(bytes: Uint8Array): string {
   return declared === "iso-2022-jp" && bytes.includes(escapeByte) ? declared : bytesEncoding(bytes, declared || null);
 }
 
-function charset(stated: string): string {
+/** A decoder's label for what HL7 and DICOM call a character set. */
+export function charset(stated: string): string {
   const part = /8859[/-](\d+)/.exec(stated)?.[1];
   return part ? `iso-8859-${part}` : (charsets[stated.replace(/[^A-Z\d]/g, "")] ?? stated.toLowerCase());
 }
