@@ -8,6 +8,11 @@ const document = (body: string, header = "") =>
 const structured = (...sections: string[]) => `<structuredBody>${sections.join("")}</structuredBody>`;
 
 describe("C-CDA", () => {
+  test("a second document behind the first is not taken for its patient's", async () => {
+    const one = document(structured(section("<title>A</title><text>x</text>")));
+    await expect(parseBytes(one + one)).rejects.toMatchObject({ code: "document_corrupt" });
+  });
+
   test("the header is read, with dates as exact as they are given", async () => {
     const header = `<code code="34133-9" codeSystem="2.16.840.1.113883.6.1"/><effectiveTime value="202503"/>
       <recordTarget><patientRole><id root="1.2.3" extension="77"/><patient><name><given>Ann</given><family>Lee</family></name>

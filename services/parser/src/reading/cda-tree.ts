@@ -1,3 +1,4 @@
+import { SluiceError } from "@sluice/contracts";
 import { type Narrative, NarrativeReader } from "./cda-narrative.js";
 import type { XmlHandler } from "./xml.js";
 
@@ -56,8 +57,10 @@ export class CdaTreeBuilder implements XmlHandler {
     top?.counts.set(name, index);
     const parent = top?.node ?? null;
     const node: CdaNode = { name, attributes, children: [], text: "", narrative: null, parent, index };
+    // Of two documents in one file, the second's statements would be taken for the first one's patient.
+    if (!parent && this.root) throw new SluiceError("document_corrupt");
     if (parent) parent.children.push(node);
-    else this.root ??= node;
+    else this.root = node;
     this.#stack.push({ node, counts: new Map() });
     if (parent?.name === "section" && name === "text") this.#narrative = { reader: new NarrativeReader(), depth: 0 };
   }
