@@ -11,10 +11,46 @@ interface Given {
   /** Stretches with properties of characters. */
   characters?: { upTo: number; properties: number[] }[];
   pieces?: number;
+  lists?: Level[][];
+}
+
+/** How a list counts: its number of that way, where it begins, and what stands around the numbers of its levels. */
+interface Level {
+  format: number;
+  start: number;
+  text: string;
+}
+
+/** Lists, each of one level or of nine, and a name for each in their order. */
+function addLists(stream: Buffer, table: Buffer, lists: Level[][]): void {
+  const u32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
+  const heads = lists.map((levels, index) => {
+    const head = Buffer.concat([u32(index + 70), Buffer.alloc(24)]);
+    head[26] = levels.length === 1 ? 1 : 0;
+    return head;
+  });
+  const levels = lists.flat().map(({ format, start, text }) => {
+    const head = Buffer.concat([u32(start), Buffer.from([format]), Buffer.alloc(23)]);
+    // Properties of either kind come before the text.
+    [head[24], head[25]] = [3, 2];
+    const length = Buffer.from(Uint16Array.of(text.length).buffer);
+    return Buffer.concat([head, Buffer.alloc(5, 9), length, Buffer.from(text, "utf16le")]);
+  });
+  const all = Buffer.concat([Buffer.from([lists.length, 0]), ...heads, ...levels]);
+  all.copy(table, 1_024);
+  const names = Buffer.concat([u32(lists.length), ...lists.flatMap((_, index) => [u32(index + 70), Buffer.alloc(12)])]);
+  names.copy(table, 3_072);
+  for (const [at, place, length] of [
+    [0x2e2, 1_024, all.length],
+    [0x2ea, 3_072, names.length],
+  ] as const) {
+    stream.writeUInt32LE(place, at);
+    stream.writeUInt32LE(length, at + 4);
+  }
 }
 
 /** A Word file with all its text in one piece of 8-bit characters. */
-function word({ parts, bits = 0, marks = [], characters = [], pieces = 1 }: Given): Buffer {
+function word({ parts, bits = 0, marks = [], characters = [], pieces = 1, lists = [] }: Given): Buffer {
   const text = Buffer.from(parts.join(""), "latin1");
   const start = 0x800;
   const stream = Buffer.alloc(Math.max(start + text.length + 1_024, 8_192));
@@ -34,6 +70,7 @@ function word({ parts, bits = 0, marks = [], characters = [], pieces = 1 }: Give
   }
   if (marks.length > 0) addMarks(stream, table, start, marks);
   if (characters.length > 0) addCharacters(stream, table, start, characters);
+  if (lists.length > 0) addLists(stream, table, lists);
   return compound({ WordDocument: stream, "0Table": table });
 }
 
@@ -81,6 +118,41 @@ const [inTable, rowEnd] = [
 ];
 
 describe("Word 97–2003", () => {
+  test("paragraphs in lists have their numbers", async () => {
+    const nested: Level[] = Array.from({ length: 9 }, (_, level) => ({
+      format: level === 1 ? 4 : 0,
+      start: level === 0 ? 3 : 1,
+      text: level === 1 ? "(\u0001)" : "\u0000.",
+    }));
+    const bullet = [{ format: 23, start: 1, text: "\u00b7" }];
+    const of = (list: number, level: number) => [0x0b, 0x46, list, 0, 0x0a, 0x26, level];
+    const paragraphs: [string, number[]][] = [
+      ["Rest\r", of(1, 0)],
+      ["in bed\r", of(1, 1)],
+      ["at home\r", of(1, 1)],
+      ["Fluids\r", of(1, 0)],
+      ["Water\r", of(2, 0)],
+      ["Signed\r", of(0, 0)],
+      ["Unknown\r", of(9, 0)],
+    ];
+    let upTo = 0;
+    const marks = paragraphs.map(([text, properties]) => {
+      upTo += text.length;
+      return { upTo, style: 0, properties };
+    });
+    const parts = [paragraphs.map(([text]) => text).join("")];
+    const { text } = await parseBytes(word({ parts, marks, lists: [nested, bullet] }));
+    expect(text.split("\n")).toEqual([
+      "3. Rest",
+      "(a) in bed",
+      "(b) at home",
+      "4. Fluids",
+      "- Water",
+      "Signed",
+      "Unknown",
+    ]);
+  });
+
   test("text, results of fields, notes and headers", async () => {
     const parts = ["Seen \x13 DATE \x14today\x15.\rA\tB\x0bC\x93d\x94\r", "\x02 noted\r", "MRN 7\rMRN 7\r"];
     const { sections } = await parseBytes(word({ parts }));

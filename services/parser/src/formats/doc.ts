@@ -14,7 +14,7 @@ export const doc: Format = {
   family: "cfb",
   recognise: async (probe) => ((await probe.cfbNames()).includes("WordDocument") ? 10 : null),
   keeps:
-    "Page headers and footers, body by headings, tables with their cells, text boxes, notes and remarks; embedded files, and pictures that are no ornaments, as children; no deleted or hidden text.",
+    "Page headers and footers, body by headings, lists with the numbers that their paragraphs give themselves, tables with their cells, text boxes, notes and remarks; embedded files, and pictures that are no ornaments, as children; no deleted or hidden text.",
   codes: ["document_encrypted"],
   limits: ["maxExpandedBytes", "maxChildren"],
   mediaTypes: ["application/msword"],
@@ -61,7 +61,8 @@ class Body {
     this.#out = out;
   }
 
-  async add({ text, ends, heading }: WordParagraph): Promise<void> {
+  async add({ text: own, lead, ends, heading }: WordParagraph): Promise<void> {
+    const text = own.trim() ? lead + own : own;
     if (ends === "cell") {
       this.#cells.push([...this.#cell, lines(text)].join("\n"));
       this.#cell = [];

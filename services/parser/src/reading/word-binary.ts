@@ -2,6 +2,7 @@ import { SluiceError } from "@sluice/contracts";
 import type { Compound } from "./compound.js";
 import { decode } from "./encoding.js";
 import { strikeMark } from "./flow-text.js";
+import { WordLists } from "./word-lists.js";
 import { type Marks, markAt, readMarks } from "./word-marks.js";
 
 const [magic, oldMagic] = [0xa5ec, 0xa5dc];
@@ -17,6 +18,8 @@ export interface WordParagraph {
   part: WordPart;
   /** Without deleted and hidden text and fields' codes; tabs and line breaks (`\\v`) as they are. */
   text: string;
+  /** Its number or bullet where it is in a list, with a blank behind it. */
+  lead: string;
   /** Ends a table's cell, its row, or is one of several paragraphs in a cell. */
   ends: "paragraph" | "line" | "cell" | "row";
   /** 1 to 9 where its style is a built-in heading. */
@@ -46,7 +49,7 @@ export function* readWordBinary(file: Compound): Generator<WordParagraph> {
     : [{ at: stream.readUInt32LE(0x18), length: stream.readUInt32LE(0x34), isWide: false }];
   const lengths = kinds.map((_, index) => stream.readUInt32LE((isOld ? 0x34 : 0x4c) + index * 4));
   const marks = table ? readMarks(stream, table, field) : null;
-  yield* paragraphs(stream, pieces, lengths, marks);
+  yield* paragraphs(stream, pieces, lengths, marks, table ? new WordLists(stream, table) : null);
 }
 
 function piecesOf(stream: Buffer, table: Buffer): Piece[] {
@@ -74,6 +77,7 @@ function* paragraphs(
   pieces: readonly Piece[],
   lengths: readonly number[],
   marks: Marks | null,
+  lists: WordLists | null,
 ): Generator<WordParagraph> {
   let [part, left] = [0, lengths[0] ?? 0];
   let text = "";
@@ -107,7 +111,8 @@ function* paragraphs(
         const mark = marks && markAt(marks.paragraphs, place);
         strike(false);
         const ends = mark?.isRowEnd ? "row" : code === 0x07 ? "cell" : mark?.isInTable ? "line" : "paragraph";
-        yield { part: kinds[part] ?? "body", text, ends, heading: mark?.heading };
+        const lead = mark ? (lists?.mark(mark.list, mark.level) ?? "") : "";
+        yield { part: kinds[part] ?? "body", text, lead, ends, heading: mark?.heading };
         text = "";
       } else if (!fields.includes(true)) {
         const mark = marks && markAt(marks.characters, place);
@@ -119,7 +124,7 @@ function* paragraphs(
       }
     }
   }
-  if (text) yield { part: kinds[part] ?? "body", text, ends: "paragraph", heading: undefined };
+  if (text) yield { part: kinds[part] ?? "body", text, lead: "", ends: "paragraph", heading: undefined };
 }
 
 /** Marks of pictures, notes and hyphens that may be. */

@@ -8,6 +8,9 @@ export interface Mark {
   isStruck: boolean;
   isRaised: boolean;
   heading: number | undefined;
+  /** The list that the paragraph is in, from 1, and its level there, from 0. */
+  list: number;
+  level: number;
 }
 
 export interface Marks {
@@ -26,6 +29,8 @@ const property = {
   struck: 0x0837,
   struckTwice: 0x2a53,
   raised: 0x2a48,
+  list: 0x460b,
+  listLevel: 0x260a,
 };
 /** Bytes of a property's value by the upper bits of its code; 0: said by the byte before it. */
 const valueLengths = [1, 1, 2, 4, 2, 2, 0, 3];
@@ -80,6 +85,8 @@ function pageMarks(page: Buffer, areParagraphs: boolean): Mark[] {
       isStruck: false,
       isRaised: false,
       heading: undefined,
+      list: 0,
+      level: 0,
     };
     const offset = (page[(count + 1) * 4 + index * (areParagraphs ? 13 : 1)] ?? 0) * 2;
     if (offset > 0) applyAt(page, offset, areParagraphs, mark);
@@ -113,6 +120,8 @@ function applyProperties(list: Buffer, mark: Mark): void {
     if ((code === property.deleted || code === property.vanished) && value !== 0) mark.isHidden = true;
     if ((code === property.struck || code === property.struckTwice) && value !== 0) mark.isStruck = true;
     if (code === property.raised && value === 1) mark.isRaised = true;
+    if (code === property.list && at + 4 <= list.length) mark.list = list.readUInt16LE(at + 2);
+    if (code === property.listLevel) mark.level = Math.min(value, 8);
     const fixed = valueLengths[code >> 13] ?? 1;
     if (code === property.tableDefinition && at + 4 <= list.length) at += 3 + list.readUInt16LE(at + 2);
     else at += 2 + (fixed || value + 1);
