@@ -56,6 +56,26 @@ describe("FHIR", () => {
     expect(facts).toMatchObject([{ text: "Asthma", source: "parameter[1].part[0].resource" }]);
   });
 
+  test("what parameters say beside a resource does not keep it from speaking for the file", async () => {
+    const resource = {
+      resourceType: "Observation",
+      status: "entered-in-error",
+      code: { text: "Potassium" },
+      identifier: [{ system: "urn:lab", value: "7" }],
+    };
+    const { summary } = await parse({
+      resourceType: "Parameters",
+      parameter: [
+        { name: "count", valueInteger: 1 },
+        { name: "return", resource },
+      ],
+    });
+    expect(summary.header).toMatchObject({
+      status: { value: "entered_in_error" },
+      identifiers: [{ system: "urn:lab", value: "7" }],
+    });
+  });
+
   describe("a history", () => {
     const potassium = (version: string, value: number) => ({
       fullUrl: "https://x/Observation/1",

@@ -31,6 +31,8 @@ export class Leads {
 
   add(found: Found): void {
     const type = String(found.resource.resourceType);
+    // What a call or an answer is wrapped in is no part of what it holds.
+    if (type === "Parameters") return;
     this.#count += 1;
     if (found.container !== null) return;
     if (!accessory.has(type)) this.#gathers = true;
