@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
  *   error     a 5xx, as a gateway in front answers it: 500, 502, 503 and 504 by turns
  *   cut       the connection is gone
  *   truncate  the answer breaks off in the middle
- *   hang      no answer, until the caller gives up
+ *   hang      no answer until the caller gives up, or the gateway in front does: 504
  */
 export type Fate = "pass" | "error" | "errorAfter" | "cut" | "cutAfter" | "truncate" | "hang";
 
@@ -24,6 +24,8 @@ export interface FaultyProxy {
   destroy(): Promise<void>;
 }
 
+/** How long a gateway in front waits for the server behind it. */
+const gatewayMs = 20_000;
 const statuses = [500, 502, 503, 504];
 let errors = 0;
 
@@ -78,7 +80,11 @@ export async function startProxy(targetUrl: string): Promise<FaultyProxy> {
     fates[fate] = (fates[fate] ?? 0) + 1;
     incoming.on("error", () => {});
     if (fate === "cut") return void incoming.socket.destroy();
-    if (fate === "hang") return void incoming.resume();
+    if (fate === "hang") {
+      const timer = setTimeout(() => answerError(response), gatewayMs);
+      response.on("close", () => clearTimeout(timer));
+      return void incoming.resume();
+    }
     if (fate === "error") return void incoming.resume().on("end", () => answerError(response));
     forward(target, agent, incoming, response, fate);
   });
