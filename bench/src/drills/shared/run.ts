@@ -82,6 +82,8 @@ export async function runDrill(
     const settling = sending.then(() => atRest(ground, over)).then(end);
     await Promise.all([sending, disturbing, settling]);
     await atRest(ground, over);
+    // What was interrupted says nothing.
+    signal.throwIfAborted();
     const restedAt = performance.now();
     for (let i = 0; i < 60 && (await unsealedParts(ground.supabase, organizationId)) > 0; i++) await sleep(500);
 
