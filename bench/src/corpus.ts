@@ -18,7 +18,7 @@ const phrases = [
 ];
 
 /** A linear congruential generator (Numerical Recipes): the same corpus on every machine. */
-function random(seed: number): () => number {
+export function random(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -26,7 +26,7 @@ function random(seed: number): () => number {
   };
 }
 
-function text(next: () => number, sentences: number): string {
+export function text(next: () => number, sentences: number): string {
   return Array.from({ length: sentences }, () => phrases[Math.floor(next() * phrases.length)]).join(" ");
 }
 

@@ -225,6 +225,29 @@ describe("in the pipeline", () => {
     expect(usage).toEqual({ inputs: 2, model: "meaning" });
   });
 
+  it("has in the books what was paid for vectors that it kept when the rest of their document failed, and nothing twice", async () => {
+    const scope = await pipeline.organization();
+    const sizes = server.asked.length;
+    server.behave((asked, response) =>
+      asked.input.length < 100 ? answer(response, { error: { message: "no" } }, 503) : undefined,
+    );
+    await pipeline.submit(
+      scope,
+      Array.from({ length: 150 }, (_, i) => `Day ${i}. ${"Stable. ".repeat(190)}`).join("\n\n"),
+    );
+    await until(async () => server.asked.slice(sizes).some(({ input }) => input.length < 100));
+    await waiting(scope, "embedding_unavailable");
+    server.behave(null);
+    await vectorized(scope, 1);
+    const [books] = await pipeline.supabase.query<{ inputs: number; tokens: number; chunks: number; sealed: number }>(
+      `select sum(u.inputs)::integer as inputs, sum(u.tokens)::integer as tokens, min(i.chunk_count) as chunks, min(i.token_count)::integer as sealed
+       from sluice.usage_events u join sluice.ingestions i using (organization_id) where organization_id = $1`,
+      [scope.organizationId],
+    );
+    expect(books?.chunks).toBeGreaterThan(100);
+    expect(books).toMatchObject({ inputs: books?.chunks, tokens: books?.sealed });
+  });
+
   it.each([
     ["refuses the key", 401, "embedding_unauthorized"],
     ["is not where it was said to be", 404, "embedding_not_found"],

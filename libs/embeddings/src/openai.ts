@@ -1,4 +1,5 @@
 import { SluiceError } from "@sluice/contracts";
+import { withDeadline } from "@sluice/runtime";
 import OpenAI from "openai";
 import { AnsweredFailure, describeModel, type Embedded, type EmbeddingProvider } from "./provider.js";
 
@@ -95,22 +96,19 @@ export function createOpenAiProvider(options: OpenAiOptions): EmbeddingProvider 
     async embed(texts, { signal } = {}) {
       let answer: OpenAI.CreateEmbeddingResponse;
       try {
-        answer = await client.embeddings.create(
-          // A quarter of the bytes of numbers in JSON. Said here, the SDK leaves the decoding to us, which servers need that
-          // answer in numbers all the same.
-          {
-            model: options.model,
-            input: [...texts],
-            encoding_format: "base64",
-            ...(options.sendDimensions ? { dimensions: options.dimensions } : {}),
-          },
-          // The SDK's timeout ends with the answer's head; this one covers the body as well.
-          {
-            signal: AbortSignal.any([
-              AbortSignal.timeout(options.timeoutMs),
-              ...(signal === undefined ? [] : [signal]),
-            ]),
-          },
+        // The SDK's timeout ends with the answer's head; this one covers the body as well.
+        answer = await withDeadline(options.timeoutMs, signal, (within) =>
+          client.embeddings.create(
+            // A quarter of the bytes of numbers in JSON. Said here, the SDK leaves the decoding to us, which servers need that
+            // answer in numbers all the same.
+            {
+              model: options.model,
+              input: [...texts],
+              encoding_format: "base64",
+              ...(options.sendDimensions ? { dimensions: options.dimensions } : {}),
+            },
+            { signal: within },
+          ),
         );
       } catch (error) {
         throw classify(error);

@@ -19,6 +19,9 @@ export interface TestRedis {
   /** SIGKILL; it comes back by itself on the same port unless `stop` was called. */
   kill(): Promise<void>;
   stop(): Promise<void>;
+  /** SIGKILL, and it stays away until `start`, which returns when it is back with what it had on disk. */
+  crash(): Promise<void>;
+  start(): Promise<void>;
   destroy(): Promise<void>;
 }
 
@@ -37,19 +40,37 @@ const cannotStop = () => {
 
 export async function startTestRedis(): Promise<TestRedis> {
   if (givenServers.redisUrl !== undefined) {
-    return { url: givenServers.redisUrl, kill: cannotStop, stop: cannotStop, destroy: async () => {} };
+    return {
+      url: givenServers.redisUrl,
+      kill: cannotStop,
+      stop: cannotStop,
+      crash: cannotStop,
+      start: cannotStop,
+      destroy: async () => {},
+    };
   }
   const folder = await mkdtemp(join(tmpdir(), "sluice-redis-"));
   const [port, password] = [await freePort(), newSecrets().redisPassword];
-  const redis = await createRedis({ folder, port, password, say: () => {} });
+  const create = () => createRedis({ folder, port, password, say: () => {} });
+  let redis = await create();
   await redis.start();
+  const kill = async () => {
+    const pid = await redis.serverPid();
+    if (pid !== undefined) process.kill(pid, "SIGKILL");
+  };
   return {
     url: `redis://:${password}@127.0.0.1:${port}`,
-    async kill() {
-      const pid = await redis.serverPid();
-      if (pid !== undefined) process.kill(pid, "SIGKILL");
-    },
+    kill,
     stop: () => redis.destroy(),
+    async crash() {
+      await kill();
+      // What guards it sees its end and would start another.
+      await redis.destroy();
+    },
+    async start() {
+      redis = await create();
+      await redis.start();
+    },
     async destroy() {
       await redis.destroy();
       await rm(folder, { recursive: true, force: true });

@@ -9,6 +9,7 @@ export {
   type Variable,
   variable,
 } from "./config.js";
+export { withDeadline } from "./deadline.js";
 export type { Readiness } from "./health.js";
 export { isAlive, LockedError, takeLock } from "./lock.js";
 export { createLogger, errorFields, type LogFields, type Logger } from "./log.js";

@@ -28,7 +28,10 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   return Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", abort));
 }
 
-/** Chunks in, vectors out. Vectors are stored as soon as they are there: a crash repeats only the requests that were under way. */
+/**
+ * Chunks in, vectors out. Vectors are stored as soon as they are there: a crash repeats only the requests that were under way. What they
+ * cost is recorded before they are stored: no vector is ever kept that is not in the books.
+ */
 export function createEmbedHandler(deps: {
   work: Store["work"];
   metrics: Metrics;
@@ -37,6 +40,14 @@ export function createEmbedHandler(deps: {
   model: EmbeddingModel;
 }) {
   const { work, model } = deps;
+
+  async function record(organizationId: string, chunks: ChunkToEmbed[], latencyMs: number): Promise<void> {
+    if (model.lexical) return;
+    const tokens = chunks.reduce((sum, chunk) => sum + chunk.tokenCount, 0);
+    const { provider, name } = model;
+    await work.recordUsage({ organizationId, provider, model: name, inputs: chunks.length, tokens, latencyMs });
+  }
+
   return async (task: Task, signal: AbortSignal): Promise<HandlerResult> => {
     const began = performance.now();
     if (task.activeModel !== null && task.activeModel !== model.id) {
@@ -44,7 +55,6 @@ export function createEmbedHandler(deps: {
     }
     let chunks: ChunkToEmbed[] | null = task.chunks;
     let last: ChunkVector[] = [];
-    let [inputs, tokens, latencyMs] = [0, 0, 0];
     for (;;) {
       signal.throwIfAborted();
       if (chunks === null) return { outcome: "stale" };
@@ -52,9 +62,9 @@ export function createEmbedHandler(deps: {
       const sent = performance.now();
       const texts = chunks.map((chunk) => ({ text: textToEmbed(chunk), tokens: chunk.tokenCount }));
       const vectors = await unlessAborted(deps.batcher.embed(texts, began + patienceMs), signal);
-      latencyMs += performance.now() - sent;
-      signal.throwIfAborted();
       const { organizationId, ingestionId, generation } = task;
+      await record(organizationId, chunks, performance.now() - sent);
+      signal.throwIfAborted();
       last = chunks.map((chunk, i) => ({
         organizationId,
         ingestionId,
@@ -62,23 +72,11 @@ export function createEmbedHandler(deps: {
         chunkId: chunk.id,
         vector: vectors[i] as Float32Array,
       }));
-      inputs += chunks.length;
-      tokens += chunks.reduce((sum, chunk) => sum + chunk.tokenCount, 0);
       // Fewer than a call's worth are the last: their vectors go with the seal.
       if (chunks.length < rowsPerCall) break;
       await work.putEmbeddings(model.id, last);
       last = [];
       chunks = await work.chunksToEmbed(task, model.id, chunks.at(-1)?.ordinal ?? -1, rowsPerCall);
-    }
-    if (inputs > 0 && !model.lexical) {
-      await work.recordUsage({
-        organizationId: task.organizationId,
-        provider: model.provider,
-        model: model.name,
-        inputs,
-        tokens,
-        latencyMs,
-      });
     }
     const sealed = await work.sealEmbed(task, deps.worker, model.id, performance.now() - began, last);
     if (sealed.outcome === "sealed" && sealed.sinceAcceptedMs !== undefined) {

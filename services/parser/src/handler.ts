@@ -98,7 +98,7 @@ export function createParseHandler(deps: Deps) {
       if (tree === null) throw new Stale();
       // The seal is what holds; this spares storing what it would refuse.
       if (tree.documents + children.length >= deps.maxDescendants) throw new SluiceError("limit_members");
-      const stored = await storeChild(objects, task.organizationId, found);
+      const stored = await storeChild(objects, task.organizationId, found, signal);
       children.push(stored);
       tree.bytes += stored.byteLength;
       if (tree.bytes > deps.maxDescendantBytes) throw new SluiceError("limit_expanded_size");

@@ -5,13 +5,15 @@ import { PassThrough, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type FoundChild, SluiceError } from "@sluice/contracts";
 import { sniff } from "@sluice/media";
+import { withDeadline } from "@sluice/runtime";
 import type { Store, StoredChild, Task } from "@sluice/store";
 
-function hashing() {
+function hashing(moved: () => void) {
   const hash = createHash("sha256");
   let bytes = 0;
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
+      moved();
       hash.update(chunk);
       bytes += chunk.length;
       done(null, chunk);
@@ -20,22 +22,38 @@ function hashing() {
   return { stream, digest: () => hash.digest("hex"), bytes: () => bytes };
 }
 
+/** Longest that Storage may be silent: no byte, no answer. The job's own limit is hours where pages are recognised. */
+const silenceMs = 30_000;
+
+/** A transfer that fails with `storage_unavailable` when it breaks off or nothing moves any more. */
+async function whileMoving<T>(
+  signal: AbortSignal,
+  ms: number,
+  work: (signal: AbortSignal, moved: () => void) => Promise<T>,
+): Promise<T> {
+  try {
+    return await withDeadline(ms, signal, work);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof SluiceError ? error : new SluiceError("storage_unavailable", { cause: error });
+  }
+}
+
 /** Fetches an original to disk. Throws `original_altered` when it is not, byte for byte, what was accepted. */
 export async function fetchOriginal(
   objects: Store["objects"],
-  task: Task,
+  task: Pick<Task, "objectPath" | "contentHash">,
   file: string,
   signal: AbortSignal,
+  patienceMs = silenceMs,
 ): Promise<void> {
-  const { stream, digest } = hashing();
-  const body = await objects.download(task.objectPath, signal);
-  try {
-    await pipeline(body, stream, createWriteStream(file, { mode: 0o600 }), { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new SluiceError("storage_unavailable", { cause: error });
-  }
-  if (digest() !== task.contentHash) throw new SluiceError("original_altered");
+  const found = await whileMoving(signal, patienceMs, async (within, moved) => {
+    const { stream, digest } = hashing(moved);
+    const body = await objects.download(task.objectPath, within);
+    await pipeline(body, stream, createWriteStream(file, { mode: 0o600 }), { signal: within });
+    return digest();
+  });
+  if (found !== task.contentHash) throw new SluiceError("original_altered");
 }
 
 const headBytes = 8_192;
@@ -55,20 +73,23 @@ export async function storeChild(
   objects: Store["objects"],
   organizationId: string,
   child: FoundChild,
+  signal: AbortSignal,
 ): Promise<StoredChild> {
   const objectPath = `${organizationId}/${randomUUID()}`;
-  const { stream, digest, bytes } = hashing();
   const mediaType = sniff(await head(child.file))?.mediaType ?? null;
-  const body = new PassThrough();
-  await Promise.all([
-    pipeline(createReadStream(child.file), stream, body),
-    objects.upload(objectPath, body, mediaType ?? "application/octet-stream"),
-  ]);
+  const { contentHash, byteLength } = await whileMoving(signal, silenceMs, async (within, moved) => {
+    const [{ stream, digest, bytes }, body] = [hashing(moved), new PassThrough()];
+    await Promise.all([
+      pipeline(createReadStream(child.file), stream, body, { signal: within }),
+      objects.upload(objectPath, body, mediaType ?? "application/octet-stream"),
+    ]);
+    return { contentHash: digest(), byteLength: bytes() };
+  });
   return {
     path: child.path,
     objectPath,
-    contentHash: digest(),
-    byteLength: bytes(),
+    contentHash,
+    byteLength,
     declaredType: child.declaredType,
     mediaType,
     fileName: child.fileName,

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { forSearch, SearchAnswer, SearchRequest, SluiceError } from "@sluice/contracts";
+import { withDeadline } from "@sluice/runtime";
 import { vectorText } from "@sluice/store";
 import type { GatewayContext } from "../context.js";
 import { type Operation, operation } from "../http/operation.js";
@@ -12,8 +13,11 @@ export function searchOperations({ store, embeddings, auditKey }: GatewayContext
   const { model } = embeddings;
 
   async function vectorOf(query: string, signal: AbortSignal): Promise<string> {
-    const { vectors } = await embeddings.embed([query], {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(embedMs)]),
+    const { vectors } = await withDeadline(embedMs, signal, (within) =>
+      embeddings.embed([query], { signal: within }),
+    ).catch((cause: unknown) => {
+      signal.throwIfAborted();
+      throw cause instanceof SluiceError ? cause : new SluiceError("embedding_unavailable", { cause });
     });
     const [vector] = vectors;
     if (vector === undefined) throw new SluiceError("embedding_response_invalid");

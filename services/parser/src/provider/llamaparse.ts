@@ -1,6 +1,7 @@
 import { openAsBlob } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ErrorCode, SluiceError } from "@sluice/contracts";
+import { withDeadline } from "@sluice/runtime";
 import { z } from "zod";
 
 export interface LlamaParseOptions {
@@ -64,29 +65,22 @@ export function createLlamaParse(options: LlamaParseOptions) {
   const base = options.baseUrl.replace(/\/+$/, "");
 
   async function call(path: string, init: RequestInit, signal: AbortSignal): Promise<unknown> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(options.requestMs)]);
-    let response: Response;
     try {
-      response = await fetch(base + path, {
-        ...init,
-        headers: { authorization: `Bearer ${options.apiKey}`, accept: "application/json" },
-        redirect: "error",
-        signal: limit,
+      return await withDeadline(options.requestMs, signal, async (within) => {
+        const response = await fetch(base + path, {
+          ...init,
+          headers: { authorization: `Bearer ${options.apiKey}`, accept: "application/json" },
+          redirect: "error",
+          signal: within,
+        });
+        if (response.ok) return JSON.parse(await bounded(response)) as unknown;
+        await response.body?.cancel().catch(() => {});
+        throw refusal(response);
       });
     } catch (error) {
       signal.throwIfAborted();
-      throw new SluiceError("provider_unavailable", { cause: error });
-    }
-    if (!response.ok) {
-      await response.body?.cancel().catch(() => {});
-      throw refusal(response);
-    }
-    try {
-      return JSON.parse(await bounded(response));
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof NotProvided) throw error;
-      // A proxy's page, or an answer that was cut off.
+      if (error instanceof NotProvided || error instanceof SluiceError) throw error;
+      // Nobody there, too late, a proxy's page, or an answer that was cut off.
       throw new SluiceError("provider_unavailable", { cause: error });
     }
   }
