@@ -26,10 +26,11 @@ export interface Rpc {
 }
 
 /**
- * Errors that mean "not now": no answer, a gateway's 5xx, and SQLSTATE classes 08 (connection), 40 (rolled back), 53 (resources),
+ * Errors that mean "not now": no answer, a gateway's 5xx, a 500 of somebody who is not PostgREST, and SQLSTATE classes 08 (connection), 40 (rolled back), 53 (resources),
  * 57 (shutting down, cancelled); PGRST0xx is PostgREST without its database.
  */
 function isOutage(status: number, code: string | undefined): boolean {
+  if (status >= 500 && (code ?? "") === "") return true;
   return status === 0 || [502, 503, 504, 520, 522, 524].includes(status) || /^(08|40|53|57|PGRST0)/.test(code ?? "");
 }
 

@@ -67,6 +67,36 @@ describe("a file on its way to Storage", () => {
     expect(removed).toHaveLength(1);
   });
 
+  it("is given up on when Storage falls silent, be it in the middle or at the end", async () => {
+    for (const takes of [2, Number.POSITIVE_INFINITY]) {
+      const { objects, removed } = createObjects();
+      const silent: Objects = {
+        ...objects,
+        async upload(_path, body) {
+          let taken = 0;
+          for await (const _ of body) if (++taken >= takes) break;
+          await new Promise(() => {});
+        },
+      };
+      const { chunks } = chunksOf(40, 1_000);
+      const sent = storeFile(chunks, {}, { ...target(silent, 50_000), silenceMs: 50 });
+      await expect(sent).rejects.toMatchObject({ code: "storage_unavailable" });
+      expect(removed).toHaveLength(1);
+    }
+  });
+
+  it("may come slowly: the sender's time is not Storage's", async () => {
+    const { objects, stored } = createObjects();
+    async function* slow() {
+      for (let i = 0; i < 4; i++) {
+        yield Buffer.from("text ");
+        await new Promise((resolve) => setTimeout(resolve, 60));
+      }
+    }
+    await storeFile(slow(), {}, { ...target(objects, 1_000), silenceMs: 30 });
+    expect([...stored.values()].map(String)).toEqual(["text text text text "]);
+  });
+
   it("is not read further than Storage takes it", async () => {
     const { state, chunks } = chunksOf(1_000, 64 * 1024);
     let arrived = () => {};

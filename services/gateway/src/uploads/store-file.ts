@@ -14,7 +14,11 @@ export interface FileTarget {
   objects: Objects;
   organizationId: string;
   maxBytes: number;
+  /** Longest that Storage may take for a chunk, or to answer at the end; a slow sender's time is not counted. */
+  silenceMs?: number;
 }
+
+const usualSilenceMs = 30_000;
 
 /** A name as people read it: no control characters, no longer than names get. */
 function cleanName(name: string | undefined): string | null {
@@ -68,10 +72,23 @@ export async function storeFile(
     if (byteLength > target.maxBytes) throw fail(new SluiceError("file_too_large"));
     return chunk;
   };
+  let turn: NodeJS.Timeout | undefined;
+  let giveUp = (_reason: SluiceError) => {};
+  const silence = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  const storagesTurn = () => {
+    clearTimeout(turn);
+    const late = () => giveUp(new SluiceError("storage_unavailable", { cause: new Error("Storage is silent") }));
+    turn = setTimeout(late, target.silenceMs ?? usualSilenceMs);
+  };
   async function* measured() {
+    storagesTurn();
     yield measure(head);
     for (;;) {
+      clearTimeout(turn);
       const next = await read().catch((error: unknown) => Promise.reject(fail(error)));
+      storagesTurn();
       if (next.done === true) return;
       yield measure(next.value);
     }
@@ -83,12 +100,14 @@ export async function storeFile(
   // Its errors are ours to report; without a listener one that comes late would end the process.
   body.on("error", () => {});
   try {
-    await target.objects.upload(objectPath, body, types.mediaType);
+    await Promise.race([target.objects.upload(objectPath, body, types.mediaType), silence]);
     if (failure !== undefined) throw failure;
   } catch (error) {
     body.destroy();
     removeQuietly(target.objects, [objectPath]);
     throw failure ?? error;
+  } finally {
+    clearTimeout(turn);
   }
   return { objectPath, contentHash: hash.copy().digest("hex"), byteLength, ...types, fileName };
 }
