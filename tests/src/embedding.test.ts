@@ -380,7 +380,8 @@ describe("in the pipeline", () => {
     [embedder] = (await pipeline.start("embedder")) as [Service];
     await vectorized(scope, documents);
     const requests = server.asked.slice(before);
-    expect(requests.flatMap((asked) => asked.input)).toHaveLength(documents);
+    // A job may be delivered twice; nothing may be left out.
+    expect(new Set(requests.flatMap((asked) => asked.input)).size).toBe(documents);
     expect(requests.length).toBeLessThan(documents / 2);
   });
 

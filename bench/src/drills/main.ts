@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { cluster } from "./cluster.js";
 import { killWorkers } from "./kill-workers.js";
 import { poison } from "./poison.js";
 import { providerStorm } from "./provider-storm.js";
@@ -7,10 +8,21 @@ import { redisKill } from "./redis-kill.js";
 import type { Drill } from "./shared/drill.js";
 import { runDrill } from "./shared/run.js";
 import type { Snapshot } from "./shared/snapshot.js";
+import { slowClient } from "./slow-client.js";
 import { staleWorker } from "./stale-worker.js";
 import { supabaseDown } from "./supabase-down.js";
 
-const drills: Drill[] = [killWorkers, redisFlush, redisKill, supabaseDown, providerStorm, staleWorker, poison];
+const drills: Drill[] = [
+  killWorkers,
+  redisFlush,
+  redisKill,
+  supabaseDown,
+  providerStorm,
+  staleWorker,
+  poison,
+  slowClient,
+  cluster,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -2,11 +2,14 @@ import { randomUUID } from "node:crypto";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Batch, UploadAnswer } from "@sluice/contracts";
+import { withDeadline } from "@sluice/runtime";
 import { z } from "zod";
 import { type DrillFile, keyOf, type Shipment } from "./documents.js";
 
 const lanes = 4;
 const requestMs = 40_000;
+/** A connection that is dropped is dropped within this: before, in, or after the body. */
+const dropsWithinMs = 400;
 
 /** A line of the client's own list: what was answered `202`, in the order of the answers. */
 const Entry = z.object({ key: z.string(), id: z.string(), ingestionId: z.string(), revision: z.number() });
@@ -17,6 +20,8 @@ export interface Client {
   send(shipments: Shipment[], batchId?: string): Promise<void>;
   /** Files accepted so far. */
   accepted(): number;
+  /** From now on this share of the requests loses its connection, and is sent again. */
+  drop(share: number): void;
   /** Requests that were sent again because nothing or no good came back. */
   retries(): number;
   post<T>(path: string, body: unknown, answer: z.ZodType<T>): Promise<T>;
@@ -34,10 +39,12 @@ export async function createClient(options: {
   apiKey: string;
   journalFile: string;
   signal: AbortSignal;
+  /** Of the seed, 0 ≤ x < 1. */
+  random: () => number;
 }): Promise<Client> {
   const file: FileHandle = await open(options.journalFile, "a");
   const { signal } = options;
-  let [accepted, retries] = [0, 0];
+  let [accepted, retries, dropping] = [0, 0, 0];
   let writing: Promise<void> = Promise.resolve();
 
   function note(entries: Entry[]): Promise<void> {
@@ -59,16 +66,19 @@ export async function createClient(options: {
     const key = randomUUID();
     for (;;) {
       signal.throwIfAborted();
-      const given = AbortSignal.any([signal, AbortSignal.timeout(requestMs)]);
+      // Some senders lose their connection anywhere between the first byte and the answer.
+      const patienceMs = options.random() < dropping ? options.random() * dropsWithinMs : requestMs;
       let waitMs = 200 + Math.random() * 600;
       try {
-        const response = await fetch(new URL(path, options.gatewayUrl), {
-          method: "POST",
-          headers: { "x-api-key": options.apiKey, "idempotency-key": key, ...headers },
-          body: body(),
-          signal: given,
+        const { response, answer } = await withDeadline(patienceMs, signal, async (within) => {
+          const response = await fetch(new URL(path, options.gatewayUrl), {
+            method: "POST",
+            headers: { "x-api-key": options.apiKey, "idempotency-key": key, ...headers },
+            body: body(),
+            signal: within,
+          });
+          return { response, answer: (await response.json()) as unknown };
         });
-        const answer: unknown = await response.json();
         const taken = read(response.status, answer);
         if (taken !== undefined) return taken;
         if (!passing(response.status) && response.status !== 202)
@@ -119,6 +129,9 @@ export async function createClient(options: {
         }
       };
       await Promise.all(Array.from({ length: lanes }, lane));
+    },
+    drop(share) {
+      dropping = share;
     },
     accepted: () => accepted,
     retries: () => retries,

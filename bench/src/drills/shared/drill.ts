@@ -20,6 +20,8 @@ export interface Scene extends Ground {
 export interface Drill {
   name: string;
   env?: Record<string, string>;
+  /** On a Redis Cluster. */
+  cluster?: boolean;
   /** Documents beside the corpus that the undisturbed run has not seen, with what must become of them. */
   extra?: (seed: number, isShort: boolean) => DrillFile[];
   /** Sends the doomed documents itself. */

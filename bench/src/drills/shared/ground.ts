@@ -15,10 +15,15 @@ import { createStore, type Store } from "@sluice/store";
 import { type Client, createClient } from "./client.js";
 import { dimensions, type Provider, startProvider } from "./provider.js";
 import { type FaultyProxy, startProxy } from "./proxy.js";
+import { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
 
 /** The whole stack as processes of its own, with what can be made to fail within reach. */
 export interface Ground {
   redis: TestRedis;
+  /** Where the drill asked for one. */
+  cluster: RedisCluster | null;
+  gatewayUrl: string;
+  apiKey: string;
   /** Asked directly, past the proxy. */
   supabase: TestSupabase;
   store: Store;
@@ -56,7 +61,10 @@ function exists(pid: number): boolean {
 
 export async function openGround(options: {
   signal: AbortSignal;
+  random: () => number;
   env?: Record<string, string>;
+  /** In place of the one Redis. */
+  cluster?: boolean;
   logFile?: string;
 }): Promise<Ground> {
   const closers: (() => Promise<unknown>)[] = [];
@@ -86,6 +94,7 @@ export async function openGround(options: {
     closers.push(() => rm(folder, { recursive: true, force: true }));
     options.signal.throwIfAborted();
     const redis = keep(await startTestRedis());
+    const cluster = options.cluster === true ? keep(await startRedisCluster()) : null;
     const supabase = keep(await startTestSupabase());
     const [proxy, provider] = [keep(await startProxy(supabase.url)), keep(await startProvider())];
     options.signal.throwIfAborted();
@@ -101,7 +110,8 @@ export async function openGround(options: {
           SUPABASE_SECRET_KEY: supabase.secretKey,
           SUPABASE_PUBLISHABLE_KEY: supabase.publishableKey,
           SUPABASE_JWT_SECRET: supabase.jwtSecret,
-          REDIS_URL: redis.url,
+          REDIS_URL: cluster?.url ?? redis.url,
+          REDIS_CLUSTER: String(cluster !== null),
           EMBEDDING_PROVIDER: "openai",
           OPENAI_API_KEY: "drill",
           OPENAI_BASE_URL: provider.url,
@@ -132,10 +142,14 @@ export async function openGround(options: {
         apiKey: info.apiKey,
         journalFile: join(folder, "accepted.ndjson"),
         signal: options.signal,
+        random: options.random,
       }),
     );
     return {
       redis,
+      cluster,
+      gatewayUrl: info.gatewayUrl,
+      apiKey: info.apiKey,
       supabase,
       store: createStore({ url: supabase.url, secretKey: supabase.secretKey }),
       proxy,

@@ -44,7 +44,9 @@ export async function runDrill(
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(new Error(`${name} took too long`)), isShort ? shortMs : longMs).unref();
   const over = AbortSignal.any([signal, limit.signal]);
-  const ground = await openGround({ signal: over, env: drill?.env, logFile: options.logFile });
+  const next = random(seed + 1);
+  const { env, cluster } = drill ?? {};
+  const ground = await openGround({ signal: over, random: next, env, cluster, logFile: options.logFile });
   const settled = new AbortController();
   const end = () => settled.abort();
   over.addEventListener("abort", end);
@@ -52,7 +54,6 @@ export async function runDrill(
     const { client, store, organizationId } = ground;
     const began = performance.now();
     const figures: Record<string, unknown> = {};
-    const next = random(seed + 1);
     const scene: Scene = {
       ...ground,
       corpus,
