@@ -202,6 +202,12 @@ export const SearchRequest = z.strictObject({
 });
 export type SearchRequest = z.infer<typeof SearchRequest>;
 
+const copied = z
+  .enum(["exact", "near"])
+  .nullable()
+  .describe("Whether another document of the same patient said it before");
+const copyKey = z.string().describe("The same for passages that are copies of one another");
+
 export const SearchHit = z.object({
   chunkId: z.uuid(),
   score: z.number(),
@@ -215,7 +221,11 @@ export const SearchHit = z.object({
   spans: z.array(z.tuple([z.number(), z.number()])).describe("UTF-16 ranges over the document's display text"),
   pageFrom: z.number().nullable(),
   pageTo: z.number().nullable(),
-  section: z.object({ ordinal: z.number(), title: z.string().nullable(), code: Code.nullable() }),
+  section: z
+    .object({ ordinal: z.number(), title: z.string().nullable(), code: Code.nullable() })
+    .describe("The section, or what a heading within it begins"),
+  copied,
+  copyKey,
   document: z.object({
     id: z.uuid(),
     externalId: z.string().nullable(),
@@ -249,7 +259,16 @@ export const DocumentChunk = z.object({
   pageTo: z.number().nullable(),
   spans: z.array(z.tuple([z.number(), z.number()])),
   contentHash: z.string(),
+  sectionTo: z.number().describe("The last of several short sections that were joined"),
+  heading: z.string().nullable().describe("The heading within the section that it stands under"),
+  code: Code.nullable().describe("Of the section, or of that heading"),
+  strategy: z.string().nullable(),
+  copied,
+  copyKey,
+  parserVersion: z.string().nullable(),
+  chunkerVersion: z.string().nullable(),
 });
+export type DocumentChunk = z.infer<typeof DocumentChunk>;
 
 /** A page of something derived; `current` is false when the revision is not the one readers get by default. */
 const derived = <T extends z.ZodType>(item: T) =>
@@ -260,7 +279,13 @@ const derived = <T extends z.ZodType>(item: T) =>
     items: z.array(item),
     nextCursor: z.string().nullable(),
   });
-export const SectionList = derived(Section);
+/** A section as readers get it. */
+export const DocumentSection = Section.extend({
+  parts: z
+    .array(z.object({ title: z.string().nullable(), code: Code, start: z.number(), end: z.number() }))
+    .describe("What common headings within it begin, and what its own title stands for where the source gives no code"),
+});
+export const SectionList = derived(DocumentSection);
 export const PageList = derived(Page);
 export const TableList = derived(Table);
 export const FactList = derived(Fact);

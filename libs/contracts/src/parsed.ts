@@ -119,6 +119,11 @@ export function forSearch(text: string): string {
   return text.normalize("NFKC").replace(/[\u00ad\u200b-\u200d\u2060\ufeff]/g, "");
 }
 
+/** A passage with the context that stands before it, as it is embedded (in searched form). */
+export function withPrefix(prefix: string, text: string): string {
+  return prefix === "" ? text : `${prefix}\n${text}`;
+}
+
 /** Rows by kind. */
 export type ParsedRows = { [K in RowKind]: z.infer<(typeof kinds)[K]>[] };
 /** How many rows of each kind. */

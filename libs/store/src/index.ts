@@ -56,6 +56,7 @@ export {
   type ChunkVector,
   type Held,
   type Sealed,
+  type SectionToChunk,
   type StoredChild,
   type Task,
   vectorText,

@@ -5,12 +5,12 @@ import {
   DocumentChunk,
   DocumentEvent,
   type DocumentFilter,
+  DocumentSection,
   Fact,
   Page,
   Review,
   SearchHit,
   type SearchRequest,
-  Section,
   Table,
 } from "@sluice/contracts";
 import { z } from "zod";
@@ -31,7 +31,7 @@ const derivedOf = <T extends z.ZodType>(item: T) =>
     z.object({ outcome: z.literal("not_ready") }),
     refused,
   ]);
-const derivedItems = { sections: Section, pages: Page, tables: Table, facts: Fact, chunks: DocumentChunk };
+const derivedItems = { sections: DocumentSection, pages: Page, tables: Table, facts: Fact, chunks: DocumentChunk };
 export type DerivedKind = keyof typeof derivedItems;
 type DerivedItem<K extends DerivedKind> = z.infer<(typeof derivedItems)[K]>;
 type Derived<T> =

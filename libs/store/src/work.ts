@@ -1,5 +1,6 @@
 import {
   type Breaker,
+  Code,
   type ParsedRows,
   type ParseSummary,
   QueuedJob,
@@ -26,6 +27,31 @@ const ChunkToEmbed = z.object({
 });
 export type ChunkToEmbed = z.infer<typeof ChunkToEmbed>;
 
+const range = z.tuple([z.number().int(), z.number().int()]);
+/** What the chunker has to know of a document beside its sections. */
+const ChunkContext = z.object({
+  format: z.string().nullable(),
+  title: z.string().nullable(),
+  type: Code.nullable(),
+  /** Names and numbers of those it is about: no prefix may hold them. */
+  identities: z.array(z.string()),
+  /** `authority|identifier` of the one patient it is about; none when it is about nobody or several. */
+  patientKeys: z.array(z.string()),
+});
+
+/** A section as the chunker gets it; what an older database does not give is missing. */
+const SectionToChunk = Section.extend({
+  /** Tables that begin in it; each row's [start, end) over the display text. */
+  tables: z
+    .array(z.object({ title: z.string().nullable(), headerRows: z.number().int(), rows: z.array(range) }))
+    .nullish(),
+  /** Its pages [number, start, end) over the display text, when there are several. */
+  pages: z.array(z.tuple([z.number().int(), z.number().int(), z.number().int()])).nullish(),
+  /** With a document's first section. */
+  document: ChunkContext.nullish(),
+});
+export type SectionToChunk = z.infer<typeof SectionToChunk>;
+
 const Started = z.object({
   outcome: z.literal("started"),
   organizationId: z.uuid(),
@@ -48,7 +74,7 @@ const Started = z.object({
   sectionCount: z.number().int(),
   chunkCount: z.number().int(),
   /** The first sections, for the chunker; more are to be read when they are fewer than `sectionCount`. */
-  sections: z.array(Section).nullable(),
+  sections: z.array(SectionToChunk).nullable(),
   /** The first chunks without a vector, for the embedder; more may follow when there are a hundred. */
   chunks: z.array(ChunkToEmbed).nullable(),
 });
@@ -96,6 +122,15 @@ export const Chunk = z.strictObject({
   /** [start, end) in UTF-16 units over the display text; joined, they make `text`. */
   spans: z.array(z.tuple([z.number().int(), z.number().int()])),
   contentHash: z.string(),
+  /** The last of several short sections that were joined; `sectionOrdinal` where it is of one. */
+  sectionTo: z.number().int().nonnegative(),
+  strategy: z.string(),
+  /** Of the section, or of the heading within it. */
+  code: Code.nullable(),
+  /** A heading within the section that it stands under, and its offset in the display text. */
+  heading: z.object({ title: z.string(), start: z.number().int() }).nullable(),
+  /** A sketch of the text, by which nearly equal ones of the same patient are found. */
+  bands: z.array(z.number().int()).nullable(),
 });
 export type Chunk = z.infer<typeof Chunk>;
 
@@ -248,11 +283,11 @@ export function createWork(rpc: Rpc) {
       );
     },
     /** Sections after an ordinal, about `length` characters of them; null when the work is no longer this worker's. */
-    sectionsToChunk(work: Held, after: number, limit: number, length: number): Promise<Section[] | null> {
+    sectionsToChunk(work: Held, after: number, limit: number, length: number): Promise<SectionToChunk[] | null> {
       return rpc.call(
         "sluice_sections_to_chunk",
         { ...held(work), p_after: after, p_limit: limit, p_length: length },
-        z.array(Section).nullable(),
+        z.array(SectionToChunk).nullable(),
       );
     },
     putChunks(work: Held, part: number, chunks: Chunk[]) {

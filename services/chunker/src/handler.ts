@@ -1,8 +1,8 @@
-import type { Section } from "@sluice/contracts";
 import type { HandlerResult } from "@sluice/queue";
 import type { Metrics } from "@sluice/runtime";
-import type { Chunk, Store, Task } from "@sluice/store";
-import { chunkerVersion, type SectionSplitter } from "./split.js";
+import type { Chunk, SectionToChunk, Store, Task } from "@sluice/store";
+import type { Cutting } from "./cutting.js";
+import type { DocumentContext } from "./source.js";
 
 // A part is one call to the database: small enough to be quick, large enough to be few.
 const rowsPerPart = 250;
@@ -10,18 +10,19 @@ const sectionsPerRead = 200;
 const charactersPerRead = 500_000;
 
 /** Sections in, chunks out, part by part, in memory that does not grow with the document. */
-export function createChunkHandler(deps: {
-  work: Store["work"];
-  metrics: Metrics;
-  worker: string;
-  split: SectionSplitter;
-}) {
-  const { work } = deps;
+export function createChunkHandler(deps: { work: Store["work"]; metrics: Metrics; worker: string; cutting: Cutting }) {
+  const { work, cutting } = deps;
   return async (task: Task, signal: AbortSignal): Promise<HandlerResult> => {
     const began = performance.now();
     const pending: Chunk[] = [];
     let [parts, chunks, tokens] = [0, 0, 0];
-    let sections: Section[] | null = task.sections;
+    let sections: SectionToChunk[] | null = task.sections;
+    const cutter = cutting.cutter(contextOf(task));
+    const take = (made: Chunk[]) => {
+      chunks += made.length;
+      for (const chunk of made) tokens += chunk.tokenCount;
+      pending.push(...made);
+    };
     const put = async (): Promise<boolean> => {
       while (pending.length > rowsPerPart) {
         if ((await work.putChunks(task, parts, pending.splice(0, rowsPerPart))) === "stale") return false;
@@ -33,10 +34,7 @@ export function createChunkHandler(deps: {
       signal.throwIfAborted();
       if (sections === null) return { outcome: "stale" };
       for (const section of sections) {
-        const made = await deps.split(section, chunks);
-        chunks += made.length;
-        tokens += made.reduce((sum, chunk) => sum + chunk.tokenCount, 0);
-        pending.push(...made);
+        take(await cutter.add({ ...section, tables: section.tables ?? undefined, pages: section.pages ?? undefined }));
       }
       const next = (sections.at(-1)?.ordinal ?? -1) + 1;
       if (next >= task.sectionCount) break;
@@ -44,6 +42,7 @@ export function createChunkHandler(deps: {
       sections = await work.sectionsToChunk(task, next - 1, sectionsPerRead, charactersPerRead);
       if (sections?.length === 0) return { outcome: "incomplete" };
     }
+    take(cutter.end());
     if (!(await put())) return { outcome: "stale" };
     // What is left goes with the seal: a document of one part takes one call.
     const last = pending.length === 0 ? undefined : pending;
@@ -53,11 +52,16 @@ export function createChunkHandler(deps: {
       parts,
       chunks,
       tokens,
-      chunkerVersion,
+      chunkerVersion: cutting.version,
       durationMs,
       last,
     });
     if (sealed.outcome === "sealed") deps.metrics.chunks.inc(chunks);
     return sealed;
   };
+}
+
+function contextOf({ sections, mediaType }: Task): DocumentContext {
+  const unknown = { format: null, title: null, type: null, identities: [], patientKeys: [] };
+  return { ...(sections?.[0]?.document ?? unknown), mediaType };
 }

@@ -1,4 +1,4 @@
-import { forSearch, SluiceError } from "@sluice/contracts";
+import { forSearch, SluiceError, withPrefix } from "@sluice/contracts";
 import type { Batcher, EmbeddingModel } from "@sluice/embeddings";
 import type { HandlerResult } from "@sluice/queue";
 import type { Metrics } from "@sluice/runtime";
@@ -15,7 +15,7 @@ const patienceMs = 5_000;
 
 /** What is sent to be embedded: the chunk with what stands before it. Exactly this text is what the vector is of. */
 export function textToEmbed(chunk: Pick<ChunkToEmbed, "prefix" | "text">): string {
-  return forSearch(chunk.prefix === "" ? chunk.text : `${chunk.prefix}\n${chunk.text}`);
+  return forSearch(withPrefix(chunk.prefix, chunk.text));
 }
 
 /** What was promised, unless the signal aborts first: requests are shared with other documents and can't be broken off for one. */
