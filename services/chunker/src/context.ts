@@ -36,8 +36,12 @@ export class PrefixText {
       .replace(/\s+/g, " ")
       .replace(/^[\s,;:–-]+|[\s,;:–(-]+$/g, "");
     if (!/\p{L}{2}/u.test(bare) || bare.length > maxPart || identity.test(bare)) return null;
-    const words = new Set(bare.toLowerCase().split(/[^\p{L}\p{N}'-]+/u));
-    return this.#identities.some((part) => words.has(part)) ? null : bare;
+    return this.#namesSomebody(bare) ? null : bare;
+  }
+
+  #namesSomebody(text: string): boolean {
+    const words = new Set(text.toLowerCase().split(/[^\p{L}\p{N}'-]+/u));
+    return this.#identities.some((part) => words.has(part));
   }
 
   /** Type and titles in a line, a table's headings in the next; a third of what a chunk may hold, at most. */
@@ -47,7 +51,7 @@ export class PrefixText {
       if (part !== null && !path.some((other) => other.toLowerCase() === part.toLowerCase())) path.push(part);
     }
     const most = Math.floor(this.#measure.limit / 3);
-    const lines = [path.join(" / "), header ?? ""];
+    const lines = [path.join(" / "), header === null || this.#namesSomebody(header) ? "" : header];
     for (;;) {
       const prefix = lines.filter(Boolean).join("\n");
       if (prefix === "" || this.#measure.size(prefix) <= most) return prefix;

@@ -77,7 +77,9 @@ export function cut(parts: readonly Part[], tools: CutTools, { tableAlone = fals
     if (at === 0 && block.from === 0) {
       // Nothing stands before it.
     } else if (block.begins === "strict" && parts.length === 1) packer.close();
-    else if (packer.size >= tools.minSize || (isTable && tableAlone)) packer.close();
+    // A caption is no chunk of its own.
+    else if (packer.size >= tools.minSize || (isTable && tableAlone && packer.size * 10 >= tools.measure.limit))
+      packer.close();
     if (block.rows === null) {
       packer.add(at + block.from, at + block.to);
       continue;

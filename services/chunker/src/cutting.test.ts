@@ -169,6 +169,21 @@ Observe for twelve hours.`;
     ]);
   });
 
+  it("gives nothing the code of what an unknown heading has ended, nor letters a meaning that they have in SOAP notes only", async () => {
+    const codes = async (text: string) => (await chunksOf(place([{ text }]))).map(({ code }) => code?.code ?? null);
+    expect(await codes("DISPOSITION: Home.\nFOLLOW-UP: in two weeks.")).toEqual(["8650-4", null]);
+    expect(await codes("Medications:\naspirin\nSocial situation:\nLives alone.")).toEqual(["10160-0", null]);
+    expect(await codes("Exam:\nHeart:\nRegular.")).toEqual(["29545-1"]);
+    expect(await codes("A/P: stable\nICU STAY\nNone.")).toEqual(["51847-2", null]);
+    expect(await codes("P: 72  BP: 120/80")).toEqual([null]);
+    expect(await codes("S: well\nO: BP 120/80\nA: stable\nP: continue")).toEqual([
+      "61150-9",
+      "61149-1",
+      "51848-0",
+      "18776-5",
+    ]);
+  });
+
   it("goes on under a heading over the end of a page, until a section has a title of its own", async () => {
     const chunks = await chunksOf(
       place([
@@ -243,7 +258,7 @@ Observe for twelve hours.`;
 
 it("cuts tables by themselves where that is the strategy, in groups of whole rows", async () => {
   const rows = ["Name | Dose", ...Array.from({ length: 40 }, (_, i) => `Drug${i} | ${i} mg, taken with; water`)];
-  const text = `Before the table.\n${rows.join("\n")}\nAfter the table.`;
+  const text = `What was prescribed before the operation.\n${rows.join("\n")}\nAfter the table.`;
   let at = text.indexOf(rows[0] ?? "");
   const places = rows.map((row): [number, number] => {
     const range: [number, number] = [at, at + row.length];
@@ -254,7 +269,7 @@ it("cuts tables by themselves where that is the strategy, in groups of whole row
     strategy: "table",
     maxTokens: 60,
   });
-  expect(chunks[0]?.text).toBe("Before the table.");
+  expect(chunks[0]?.text).toBe("What was prescribed before the operation.");
   expect(chunks.at(-1)?.text).toBe("After the table.");
   expect(chunks.slice(1, -1).flatMap(({ text }) => text.split("\n"))).toEqual(rows);
   for (const { prefix } of chunks.slice(2, -1)) expect(prefix).toBe("Name / Dose".replace("/", "|"));

@@ -1,5 +1,12 @@
 import type { Code } from "@sluice/contracts";
-import { codeOfTitle, headingOf, isSectionCode, problemOf } from "./clinical/headings.js";
+import {
+  codeOfTitle,
+  type Heading as FoundHeading,
+  headingOf,
+  isLetter,
+  isSectionCode,
+  problemOf,
+} from "./clinical/headings.js";
 import type { Range, Source } from "./source.js";
 
 /** A part of a section that begins with a heading, or is a table. Offsets are within the section's text. */
@@ -24,7 +31,11 @@ interface Heading {
   isCapital: boolean;
 }
 
-const assessmentAndPlan = new Set(["51847-2", "51848-0", "18776-5"]);
+/** Assessment, plan, and the course of a stay: they go by problem. */
+const byProblem = ["51847-2", "51848-0", "18776-5", "8648-8"];
+/** These have labels of their own within (`Heart:`, `Chemistry:`); under any other a label that is not known begins something else. */
+const withLabels = new Set([...byProblem, "29545-1", "10187-3", "30954-2", "8716-3"]);
+const problems = new Set(byProblem);
 const imagingTitle = /radiolog|\bimaging\b|\bx-?ray\b|\bCT\b|\bMRI?\b|ultraso|mammogra|sonogra/i;
 const imagingHeading = new Set(["18782-3", "55111-9", "18834-2"]);
 const maxHeader = 400;
@@ -34,9 +45,16 @@ export class Structure {
   /** Where it stands is counted from the beginning of the display text. */
   #under: Heading | null = null;
   #isImaging: boolean;
+  #isByLetters = false;
 
   constructor(title: string | null) {
     this.#isImaging = imagingTitle.test(title ?? "");
+  }
+
+  #believes(heading: FoundHeading): boolean {
+    if (!isLetter(heading)) return true;
+    this.#isByLetters ||= heading.title === "S";
+    return this.#isByLetters;
   }
 
   /** The blocks of a section, in order, and the code of what begins it: its own, or that of its title. */
@@ -79,19 +97,20 @@ export class Structure {
       const line = section.text.slice(from, to);
       if (looks) {
         const heading = headingOf(line, this.#isImaging);
-        if (heading !== null && (heading.code !== null || heading.isCapital || current?.isCapital !== true)) {
+        if (heading !== null && this.#believes(heading)) {
           if (heading.code !== null && imagingHeading.has(heading.code.code)) this.#isImaging = true;
-          // One that is not known stands within what it stands under, unless it is in capitals as well.
-          const inherited = heading.isCapital && current?.isCapital !== false ? null : (current?.code ?? null);
+          // A label that is not known may stand within what it stands under; in capitals it does not.
+          const inherited = !heading.isCapital && withLabels.has(current?.code?.code ?? "") ? current?.code : null;
           problem = null;
-          const isNew = heading.code !== null || (inherited === null && current?.code != null);
-          if (heading.code !== null || inherited === null) current = { ...heading, at: from };
+          const isOwn = heading.code !== null || inherited == null;
+          const isNew = heading.code !== null || (isOwn && current?.code != null);
+          if (isOwn) current = { ...heading, at: from };
           else problem = { title: heading.title, at: from };
           begin(from, isNew ? "strict" : "loose");
           continue;
         }
       }
-      if (assessmentAndPlan.has((current?.code ?? code)?.code ?? "")) {
+      if (problems.has((current?.code ?? code)?.code ?? "")) {
         const title = problemOf(line);
         if (title !== null) {
           problem = { title, at: from };

@@ -14,7 +14,7 @@ const maxHeading = 80;
 /** `2.`, `IV.`, `##`, `**`, bullets: what may stand before a heading without being part of it. */
 const marks = /^[\s#*_>•–-]*(?:(?:\d{1,2}|[IVX]{1,4})[.)]\s+)?[*_]*/;
 /** A label at the beginning of a line, and what sets it off: a colon, a dash, a gap of columns. */
-const label = /^([\p{Lu}][\p{L} &/'’()-]{1,50}?)[*_]*(?:\s*:|\s+[–-]\s|\s{3,}|\t)/u;
+const label = /^([\p{Lu}][\p{L} &/'’()-]{0,50}?)[*_]*(?:\s*:|\s+[–-]\s|\s{3,}|\t)/u;
 
 const byName = new Map<string, Code>();
 for (const [code, display, ...names] of sectionCodes) {
@@ -54,12 +54,25 @@ export function headingOf(line: string, imaging = false): Heading | null {
     // A letter or two are a heading with a colon only.
     const code = title.length > 2 || isLabelled ? codeOfTitle(title, imaging) : null;
     const isCapital = isInCapitals(title);
-    if (code !== null || isCapital || (isLabelled && isTitle(title))) return { title, code, isCapital };
+    if (code !== null || isCapital || (isLabelled && isTitle(title)))
+      return { title, code, isCapital: isCapital || isWithoutSmall(title) };
   }
-  const [, begun] = label.exec(bare) ?? [];
+  const [found = "", begun] = label.exec(bare) ?? [];
   if (begun === undefined) return null;
-  const code = codeOfTitle(begun, imaging);
-  return code === null ? null : { title: begun.trim(), code, isCapital: isInCapitals(begun) };
+  const title = begun.trim();
+  const isColon = found.endsWith(":");
+  // `Patient A   120   80` is no heading, nor is a letter without a colon.
+  const code = isColon || title.length > 1 ? codeOfTitle(title, imaging) : null;
+  return code !== null || (isColon && isInCapitals(title)) ? { title, code, isCapital: isWithoutSmall(title) } : null;
+}
+
+/** `S`, `O`, `A`, `P`: headings where all of them are used so, and abbreviations elsewhere. */
+export function isLetter({ title }: Heading): boolean {
+  return title.length === 1;
+}
+
+function isWithoutSmall(text: string): boolean {
+  return !/\p{Ll}/u.test(text);
 }
 
 /** `#1 Hypertension`, `2) CKD stage 3`, `Problem 3: …`: one problem of an assessment and plan. */
