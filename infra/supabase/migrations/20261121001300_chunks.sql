@@ -19,11 +19,27 @@ alter table sluice.chunks
   add column copy_key text,
   -- A sketch of the text, by which copies are found (MinHash in bands, salted by patient); only what is no copy itself has one.
   add column bands integer[];
-create index chunks_by_bands on sluice.chunks using gin (bands) where bands is not null;
+-- Without a list of what is pending, which every look-up would walk through.
+create index chunks_by_bands on sluice.chunks using gin (bands) with (fastupdate = off) where bands is not null;
 create index tables_by_section on sluice.tables (ingestion_id, generation, section_ordinal);
 
 -- How many of sixteen bands two texts have in common that say nearly the same: they share about four fifths of their runs of four words.
 create function sluice.near_copy() returns integer language sql immutable as $$ select 7 $$;
+
+-- What other documents of the same patient say that a text of this hash and these bands repeats: the best one, if any. Always by the index, as the
+-- embedded database keeps no statistics to choose it by.
+create function sluice.said_before(p_organization uuid, p_document uuid, p_hash text, p_bands integer[]) returns table (id uuid, key text, kind text)
+language plpgsql stable strict rows 1 set search_path = sluice, extensions, pg_temp set enable_seqscan = off as $$
+begin
+  return query with alike as materialized (
+    select c.id, c.ingestion_id, c.generation, c.content_hash, c.copy_key, c.bands from chunks c
+    where c.bands && p_bands and c.bands is not null and c.organization_id = p_organization
+  ) select o.id, coalesce(o.copy_key, o.content_hash), case when o.content_hash = p_hash then 'exact' else 'near' end
+  from alike o join ingestions x on x.id = o.ingestion_id and x.chunked_generation = o.generation and x.document_id <> p_document and x.status <> 'cancelled'
+  cross join lateral (select count(*) as n from unnest(o.bands) b where b = any (p_bands)) shared
+  where o.content_hash = p_hash or shared.n >= sluice.near_copy()
+  order by o.content_hash = p_hash desc, shared.n desc, o.id limit 1;
+end $$;
 
 -- What the chunker has to know of a document. Keys are given of one patient only: what is about several is a copy of nobody's text.
 create function sluice.chunk_context(i sluice.ingestions) returns jsonb
@@ -76,12 +92,7 @@ begin
     i.parser_version, i.stage_version, m.kind, m.id, m.key, case when m.id is null then c.bands end
   from jsonb_to_recordset(p_chunks) as c(ordinal integer, "sectionOrdinal" integer, "sectionTo" integer, text text, prefix text, "tokenCount" integer,
     "pageFrom" integer, "pageTo" integer, spans jsonb, "contentHash" text, strategy text, code jsonb, heading jsonb, bands integer[])
-  left join lateral (
-    select o.id, coalesce(o.copy_key, o.content_hash) as key, case when o.content_hash = c."contentHash" then 'exact' else 'near' end as kind
-    from chunks o join ingestions x on x.id = o.ingestion_id and x.chunked_generation = o.generation and x.document_id <> i.document_id and x.status <> 'cancelled'
-    cross join lateral (select count(*) as n from unnest(o.bands) b where b = any (c.bands)) shared
-    where o.bands && c.bands and o.organization_id = p_organization and (o.content_hash = c."contentHash" or shared.n >= sluice.near_copy())
-    order by o.content_hash = c."contentHash" desc, shared.n desc, o.id limit 1) m on true;
+  left join lateral sluice.said_before(p_organization, i.document_id, c."contentHash", c.bands) m on true;
   return 'stored';
 exception when foreign_key_violation then
   return 'stale';
