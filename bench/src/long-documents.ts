@@ -13,7 +13,12 @@ function paragraphs(): string[] {
   return Array.from({ length: chapters }, () => text(next, sentences));
 }
 const rows = (count: number) =>
-  Array.from({ length: count }, (_, i) => [`2024-01-${String(1 + (i % 28)).padStart(2, "0")}`, "Potassium", `${3 + (i % 20) / 10}`, "mmol/L"]);
+  Array.from({ length: count }, (_, i) => [
+    `2024-01-${String(1 + (i % 28)).padStart(2, "0")}`,
+    "Potassium",
+    `${3 + (i % 20) / 10}`,
+    "mmol/L",
+  ]);
 
 const wordNamespace = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"';
 const relations = (target: string, type: string) =>
@@ -29,7 +34,10 @@ function zip(members: Record<string, string>): Promise<Buffer> {
 
 function docx(): Promise<Buffer> {
   const body = paragraphs()
-    .map((each, i) => `<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>Day ${i}</w:t></w:r></w:p><w:p><w:r><w:t>${each}</w:t></w:r></w:p>`)
+    .map(
+      (each, i) =>
+        `<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>Day ${i}</w:t></w:r></w:p><w:p><w:r><w:t>${each}</w:t></w:r></w:p>`,
+    )
     .join("");
   return zip({
     "[Content_Types].xml": contentTypes("/word/document.xml", "wordprocessingml.document.main"),
@@ -40,7 +48,10 @@ function docx(): Promise<Buffer> {
 
 function xlsx(): Promise<Buffer> {
   const cells = rows(5_000)
-    .map((row, i) => `<row r="${i + 1}">${row.map((cell, c) => `<c r="${"ABCD"[c]}${i + 1}" t="inlineStr"><is><t>${cell}</t></is></c>`).join("")}</row>`)
+    .map(
+      (row, i) =>
+        `<row r="${i + 1}">${row.map((cell, c) => `<c r="${"ABCD"[c]}${i + 1}" t="inlineStr"><is><t>${cell}</t></is></c>`).join("")}</row>`,
+    )
     .join("");
   const main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
   const office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
@@ -78,8 +89,16 @@ function fhir(): string {
 }
 
 function hl7(): string {
-  const results = rows(2_000).map(([date, name, value, unit], i) => `OBX|${i + 1}|NM|2823-3^${name}^LN||${value}|${unit}|3.5-5.1|N|||F|||${date?.replaceAll("-", "")}`);
-  return ["MSH|^~\\&|LAB|CLINIC|EHR|CLINIC|20240102||ORU^R01|1|P|2.5.1", "PID|1||long^^^CLINIC||Example^Long", "OBR|1||1|24323-8^Panel^LN", ...results].join("\r");
+  const results = rows(2_000).map(
+    ([date, name, value, unit], i) =>
+      `OBX|${i + 1}|NM|2823-3^${name}^LN||${value}|${unit}|3.5-5.1|N|||F|||${date?.replaceAll("-", "")}`,
+  );
+  return [
+    "MSH|^~\\&|LAB|CLINIC|EHR|CLINIC|20240102||ORU^R01|1|P|2.5.1",
+    "PID|1||long^^^CLINIC||Example^Long",
+    "OBR|1||1|24323-8^Panel^LN",
+    ...results,
+  ].join("\r");
 }
 
 /** A long document of each kind that has length, by file name. */

@@ -132,7 +132,12 @@ async function copies(file: string, folder: string, count: number): Promise<stri
 }
 
 /** Files of other formats, each by itself: the pool beside the same reading in one loop without isolation. */
-async function others(files: string[], folder: string, count: number, rounds: number): Promise<Record<string, { ratio: number }>> {
+async function others(
+  files: string[],
+  folder: string,
+  count: number,
+  rounds: number,
+): Promise<Record<string, { ratio: number }>> {
   const found: Record<string, { ratio: number }> = {};
   const runners = await Promise.all([
     start({ way: "in process", workers: 1 }),
@@ -225,7 +230,11 @@ export async function parseBench(args: string[]): Promise<boolean> {
     const growth = memory && round((memory.at(-1)?.peakMb ?? 0) / (memory[0]?.peakMb ?? 1), 2);
     const least = Math.min(promisedRatio, ...Object.values(other ?? {}).map((each) => each.ratio));
     console.log(JSON.stringify({ bench: "parse", promisedRatio, pdf, others: other, small, long: memory, growth }));
-    return least >= promisedRatio && (pdf?.ratioOfOneWorker ?? promisedRatio) >= promisedRatio && (growth ?? 1) <= promisedGrowth;
+    return (
+      least >= promisedRatio &&
+      (pdf?.ratioOfOneWorker ?? promisedRatio) >= promisedRatio &&
+      (growth ?? 1) <= promisedGrowth
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
