@@ -258,11 +258,6 @@ begin
   perform sluice.index_header(i);
 
   select * into d from documents where id = i.document_id;
-  -- A report about somebody else inside a patient's message.
-  if d.parent_id is not null and not i.warnings @> '[{"code": "identity_conflict"}]'
-    and exists (select from ingestions p where p.id = d.parent_ingestion_id and sluice.about_others(p.header, i.header)) then
-    update ingestions set warnings = warnings || '[{"code": "identity_conflict"}]' where id = i.id;
-  end if;
   -- In whole sets: an archive has thousands of members.
   with found as (
     select value as c, sluice.child_id(i.id, value->>'path') as id from jsonb_array_elements(coalesce(p_summary->'children', '[]'))

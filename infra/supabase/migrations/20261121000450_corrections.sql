@@ -41,22 +41,6 @@ create function sluice.is_later(a sluice.ingestions, b sluice.ingestions) return
     else (a.accepted_at, a.id) > (b.accepted_at, b.id) end
 $$;
 
--- Whether two identities, as headers have them, can't be one person: numbers of one authority that differ, or birth dates that do.
-create function sluice.differ(x jsonb, y jsonb) returns boolean language sql immutable as $$
-  select case
-    when exists (select from jsonb_array_elements(x->'identifiers') i, jsonb_array_elements(y->'identifiers') j
-      where i->>'authority' = j->>'authority' and i->>'value' = j->>'value') then false
-    when not (starts_with(x->>'birthDate', y->>'birthDate') or starts_with(y->>'birthDate', x->>'birthDate')) then true
-    else exists (select from jsonb_array_elements(x->'identifiers') i, jsonb_array_elements(y->'identifiers') j
-      where i->>'authority' = j->>'authority' and coalesce(i->>'type', '') = coalesce(j->>'type', '') and i->>'value' <> j->>'value') end
-$$;
-
--- Whether two documents are about different people: each names some, and none of the one's can be one of the other's.
-create function sluice.about_others(a jsonb, b jsonb) returns boolean language sql immutable as $$
-  select coalesce(jsonb_array_length(a->'patients') > 0 and jsonb_array_length(b->'patients') > 0 and not exists (
-    select from jsonb_array_elements(a->'patients') x, jsonb_array_elements(b->'patients') y where not sluice.differ(x, y)), false)
-$$;
-
 -- What a document stands as, and by which other one. Its own word comes first; of what others say the strongest; then what it was found in.
 create function sluice.standing_of(p_document uuid, out standing text, out standing_by uuid)
 language sql stable set search_path = sluice, extensions, pg_temp as $$
@@ -66,30 +50,20 @@ language sql stable set search_path = sluice, extensions, pg_temp as $$
     select case me.header#>>'{status,value}' when 'entered_in_error' then 'withdrawn' when 'cancelled' then 'cancelled'
       when 'superseded' then 'replaced' end as standing, null::uuid as by, 0 as strength from me
     union all
-    -- A message about one of three reports that a document bears does not take the other two away: readers see both, and are told.
-    select case when r.kind = 'appends' or (r.kind <> 'replaces' and exists (
-          select from document_identifiers rest where rest.ingestion_id = me.id and rest.system = r.target_system
-            and not exists (select from document_relations also where also.ingestion_id = o.id and also.target_system = rest.system
-              and also.target_value = rest.value)
-            and not exists (select from document_identifiers own where own.ingestion_id = o.id and own.system = rest.system
-              and own.value = rest.value))) then 'appended'
-        when r.kind = 'withdraws' then 'withdrawn' when r.kind = 'cancels' then 'cancelled' when r.kind = 'replaces' then 'replaced' else 'corrected' end,
-      o.document_id,
+    select case r.kind when 'withdraws' then 'withdrawn' when 'cancels' then 'cancelled' when 'replaces' then 'replaced'
+        when 'corrects' then 'corrected' else 'appended' end, o.document_id,
       case r.kind when 'withdraws' then 1 when 'cancels' then 2 when 'replaces' then 3 when 'corrects' then 4 else 5 end
     from me join document_identifiers k on k.ingestion_id = me.id
     join document_relations r on r.organization_id = k.organization_id and r.target_system = k.system and r.target_value = k.value
     join ingestions o on o.id = r.ingestion_id and o.active and o.document_id <> me.document_id
     -- Those of the same number say it of the earlier ones only.
-    where (sluice.is_later(o, me) or not exists (select from document_identifiers s where s.ingestion_id = o.id
-      and s.system = r.target_system and s.value = r.target_value))
-    -- Some senders give every document the same number.
-    and not sluice.about_others(o.header, me.header)
+    where sluice.is_later(o, me) or not exists (select from document_identifiers s where s.ingestion_id = o.id
+      and s.system = r.target_system and s.value = r.target_value)
     union all
     select p.standing, p.standing_by, 6 from documents d join documents p on p.id = d.parent_id where d.id = p_document
   )
   select coalesce(s.standing, 'current'), s.by from (select 1) one
-  left join (select * from says where says.standing is not null and says.standing <> 'current'
-    order by says.standing = 'appended', strength, by limit 1) s on true
+  left join (select * from says where says.standing is not null and says.standing <> 'current' order by strength, by limit 1) s on true
 $$;
 
 -- System. Works out the standing of documents where it may have changed. Answers how many were looked at; passes over what is locked.

@@ -76,9 +76,6 @@ begin
     select d, i from documents d join ingestions i on i.document_id = d.id
       and not exists (select from ingestions newer where newer.document_id = d.id and newer.revision > i.revision)
     where d.organization_id = p_organization and (p_before_at is null or (d.created_at, d.id) < (p_before_at, p_before_id))
-      -- What was found in a reading that a later one has replaced is not there for readers.
-      and (d.parent_id is null or not exists (select from ingestions shown join ingestions found on found.id = d.parent_ingestion_id
-        where shown.document_id = d.parent_id and shown.active and shown.revision > found.revision))
       -- Spelled out, so that a plan made for the filter at hand drops what it does not name and finds the rest by index.
       and (p_filter->>'documentId' is null or d.id = (p_filter->>'documentId')::uuid)
       and (p_filter->>'parentId' is null or d.parent_id = (p_filter->>'parentId')::uuid)
@@ -232,7 +229,6 @@ begin
     select id from documents where organization_id = p_organization and id = p_document
     union all select c.id from documents c join tree t on c.parent_id = t.id)
   select array_agg(id) into v_ids from tree;
-  perform 1 from documents where id = any (v_ids) order by depth, id for update;
   -- Locked in one order, so that workers sealing at this moment come before or after, not between.
   perform 1 from ingestions where document_id = any (v_ids) order by id for update;
   select coalesce(array_agg(distinct object_path), '{}') into v_objects from ingestions where document_id = any (v_ids);
