@@ -65,15 +65,12 @@ export function createOperations(rpc: Rpc) {
       return { count, left, more };
     },
     /** Where a document is, and what it waits for. */
-    async why(scope: Scope, documentId: string): Promise<{ document: Document; waits: Waits; deaths: number }> {
-      const answer = z.union([
-        z.object({ outcome: z.literal("ok"), document: DocumentRow, waits: Waits, deaths: z.number() }),
-        refused,
-      ]);
-      const { document, waits, deaths } = ok(
+    async why(scope: Scope, documentId: string): Promise<{ document: Document; waits: Waits }> {
+      const answer = z.union([z.object({ outcome: z.literal("ok"), document: DocumentRow, waits: Waits }), refused]);
+      const { document, waits } = ok(
         await rpc.call("sluice_why", { ...scoped(scope), p_document: documentId }, answer),
       );
-      return { document: toDocument(document), waits, deaths };
+      return { document: toDocument(document), waits };
     },
     async queues(scope: Scope): Promise<Queue[]> {
       return ok(await rpc.call("sluice_queues", scoped(scope), listOf(Queue))).items;

@@ -1,5 +1,5 @@
 import { SluiceError } from "@sluice/contracts";
-import express, { type Request, type Response } from "express";
+import express, { type Request, type RequestHandler, type Response } from "express";
 import { z } from "zod";
 import { hasBody } from "./problems.js";
 
@@ -21,31 +21,33 @@ function readerProblem(thrown: unknown): SluiceError {
   return new SluiceError("internal_error", { cause: thrown });
 }
 
-/** Reads a JSON body of at most `limit` bytes; no body is `{}`. */
-export function createJsonReader(limit: number): (request: Request, response: Response) => Promise<unknown> {
-  const types = ["application/json", "application/*+json"];
-  const reader = express.json({ limit, strict: true, type: types });
+type BodyReader = (request: Request, response: Response) => Promise<unknown>;
+
+/** Reads a body of these types with an Express parser; undefined where there is none. */
+function bodyReader(types: string[], parse: RequestHandler): BodyReader {
   return async (request, response) => {
-    if (!hasBody(request)) return {};
+    if (!hasBody(request)) return undefined;
     if (request.is(types) === false) throw new SluiceError("content_type_unsupported");
     await new Promise<void>((resolve, reject) => {
-      reader(request, response, (thrown?: unknown) => (thrown ? reject(readerProblem(thrown)) : resolve()));
+      parse(request, response, (thrown?: unknown) => (thrown ? reject(readerProblem(thrown)) : resolve()));
     });
-    return request.body ?? {};
+    return request.body;
   };
 }
 
+/** Reads a JSON body of at most `limit` bytes; no body is `{}`. */
+export function createJsonReader(limit: number): BodyReader {
+  const types = ["application/json", "application/*+json"];
+  const read = bodyReader(types, express.json({ limit, strict: true, type: types }));
+  return async (request, response) => (await read(request, response)) ?? {};
+}
+
 /** Reads a body of JSON lines of at most `limit` bytes into an array; empty lines are passed over. */
-export function createLinesReader(limit: number): (request: Request, response: Response) => Promise<unknown> {
+export function createLinesReader(limit: number): BodyReader {
   const types = ["application/x-ndjson", "application/jsonl", "application/ndjson"];
-  const reader = express.text({ limit, type: types });
+  const read = bodyReader(types, express.text({ limit, type: types }));
   return async (request, response) => {
-    if (!hasBody(request)) return [];
-    if (request.is(types) === false) throw new SluiceError("content_type_unsupported");
-    await new Promise<void>((resolve, reject) => {
-      reader(request, response, (thrown?: unknown) => (thrown ? reject(readerProblem(thrown)) : resolve()));
-    });
-    const lines = String(request.body ?? "").split("\n");
+    const lines = String((await read(request, response)) ?? "").split("\n");
     return lines.flatMap((line, i): unknown[] => {
       if (line.trim() === "") return [];
       try {
