@@ -17,9 +17,18 @@ export interface WorkerJob extends FileToParse {
   recognition: "elsewhere" | "none" | Engine;
 }
 
+/**
+ * Rows as they cross: what is mostly text as it is, what is mostly structure as JSON with commas between and without brackets, which
+ * costs half of what objects would, and is garbage as soon as it is written.
+ */
+export interface SerialisedRows extends Pick<ParsedRows, "sections" | "pages"> {
+  tables: string;
+  facts: string;
+}
+
 /** What the child may ask of its parent, and what it is answered. */
 export interface ParentCalls {
-  rows(batch: ParsedRows): Promise<void>;
+  rows(batch: SerialisedRows): Promise<void>;
   child(child: FoundChild): Promise<void>;
   recognised(page: { engine: string; page: number }): Promise<RecognisedPage | null>;
   keepRecognised(page: { engine: string; page: number; result: RecognisedPage }): Promise<void>;
@@ -35,6 +44,6 @@ export type FromWorker =
   | { type: "ready" }
   | CallMessage
   /** With the last rows: most documents have few, and a message more is most of what a short one costs. */
-  | { type: "done"; summary: ParseSummary; rows: ParsedRows }
+  | { type: "done"; summary: ParseSummary; rows: SerialisedRows }
   | { type: "needs_recognition" }
   | { type: "failed"; code: string; trace?: Trace };

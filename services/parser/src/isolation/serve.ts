@@ -36,7 +36,7 @@ export function serve(parse: Parse, openRecogniser: (engine: Engine) => Recognis
     const sink = new BatchingSink(job.scratchDir, parent);
     try {
       const summary = await parse(job, sink, job.limits, recognition(job));
-      return { type: "done", summary, rows: sink.rest() };
+      return { type: "done", summary, rows: await sink.rest() };
     } catch (error) {
       if (error instanceof RecognitionNeeded) return { type: "needs_recognition" };
       const failure = toSluiceError(error);

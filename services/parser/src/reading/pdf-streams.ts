@@ -28,7 +28,8 @@ export function hasBrokenStream(file: Buffer): boolean {
     const end = endOf(file, start, dictionary);
     if (end === -1) return true;
     try {
-      left -= inflateSync(file.subarray(start, end), { maxOutputLength: Math.min(maxUnpacked, left) }).length;
+      const maxOutputLength = Math.min(maxUnpacked, left);
+      left -= inflateSync(file.subarray(start, end), { maxOutputLength, chunkSize: roomFor(end - start) }).length;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === "ERR_BUFFER_TOO_LARGE") left -= maxUnpacked;
@@ -38,6 +39,11 @@ export function hasBrokenStream(file: Buffer): boolean {
     at = end;
   }
   return false;
+}
+
+/** zlib takes room in pieces of this size: by its own measure, the streams of a long file would fill the memory with empty rooms. */
+function roomFor(packed: number): number {
+  return Math.min(65_536, Math.max(1_024, packed * 4));
 }
 
 function dictionaryBefore(file: Buffer, at: number): string {
