@@ -82,7 +82,7 @@ export function buildOldVersion(folder: string, from?: string): OldVersion {
   if (commit === undefined)
     throw new Missing(`There is no commit ${chosen} here; a shallow clone needs \`git fetch --unshallow\`.`);
   if (!isAncestorOfOurs(commit)) throw new Missing(`${chosen} has migrations that are not the beginning of ours.`);
-  const changed = git("diff", "--name-only", commit, "--", "services/*/src", "libs/*/src") ?? "";
+  const changed = git("diff", "--name-only", commit, "--", ":(glob)services/*/src/**", ":(glob)libs/*/src/**") ?? "";
   const filesChanged = changed.split("\n").filter((name) => name !== "" && !name.includes(".test.")).length;
   if (filesChanged === 0)
     throw new Missing(`${chosen} has the same services as this version: name an older one with --from.`);

@@ -47,7 +47,7 @@ export async function runDrill(
   const extra = drill?.extra?.(seed, isShort) ?? [];
   console.error(`drill ${name}: seed ${seed}, ${documents} documents`);
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new Error(`${name} took too long`)), isShort ? shortMs : longMs).unref();
+  let timer: NodeJS.Timeout | undefined;
   const over = AbortSignal.any([signal, limit.signal]);
   const next = random(seed + 1);
   const { env, cluster } = drill ?? {};
@@ -60,6 +60,7 @@ export async function runDrill(
   };
   try {
     prepared = (await drill?.prepare?.({ folder, isShort, from: options.from })) ?? {};
+    timer = setTimeout(() => limit.abort(new Error(`${name} took too long`)), isShort ? shortMs : longMs).unref();
     const { logFile } = options;
     ground = await openGround({ signal: over, random: next, env, folder, prepared, cluster, logFile });
   } catch (error) {
