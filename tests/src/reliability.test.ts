@@ -219,6 +219,14 @@ describe("through accidents", () => {
     expect(pipeline.logs.join("\n")).not.toContain("Jane Roe");
   });
 
+  it("does not wait for a job that a worker put off by a clock that is days ahead", async () => {
+    const scope = await pipeline.organization();
+    const { ingestionId, job } = await pipeline.submit(scope, "Put off.", {}, { enqueue: false });
+    const id = jobId("parse", { ingestionId, generation: 1 });
+    await redis.add("parse", id, { v: 1, ...job }, { delay: 3 * 86_400_000 });
+    await expectWhole(pipeline, scope, 1);
+  });
+
   it("hands back a job of a newer version than it knows, and goes on with what it does know", async () => {
     const scope = await pipeline.organization();
     const { ingestionId } = await pipeline.submit(scope, "From the future.");

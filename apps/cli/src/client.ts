@@ -59,7 +59,7 @@ const Readiness = z.object({ status: z.string(), dependencies: z.record(z.string
 const outages = new Set([502, 503, 504]);
 /** Refused for now, or waiting for the first one of the same key; another conflict stays one however often it is tried. */
 const isForNow = ({ status, code }: Problem) =>
-  outages.has(status) || status === 429 || code === "idempotency_in_progress";
+  outages.has(status) || status === 408 || status === 429 || code === "idempotency_in_progress";
 const isOutage = (error: unknown) => !(error instanceof ProblemError) || outages.has(error.problem.status);
 
 /** The HTTP API, as the commands need it. */

@@ -1,11 +1,14 @@
 import { parseArgs } from "node:util";
+import { clock } from "./clock.js";
 import { cluster } from "./cluster.js";
+import { diskFull } from "./disk-full.js";
 import { killWorkers } from "./kill-workers.js";
 import { poison } from "./poison.js";
 import { providerStorm } from "./provider-storm.js";
 import { redisFlush } from "./redis-flush.js";
 import { redisKill } from "./redis-kill.js";
-import type { Drill } from "./shared/drill.js";
+import { rolling } from "./rolling.js";
+import { type Drill, Missing } from "./shared/drill.js";
 import { runDrill } from "./shared/run.js";
 import type { Snapshot } from "./shared/snapshot.js";
 import { slowClient } from "./slow-client.js";
@@ -20,7 +23,10 @@ const drills: Drill[] = [
   providerStorm,
   staleWorker,
   poison,
+  rolling,
   slowClient,
+  clock,
+  diskFull,
   cluster,
 ];
 
@@ -30,6 +36,8 @@ const { values, positionals } = parseArgs({
     seed: { type: "string", default: String(Math.floor(Math.random() * 1_000_000)) },
     documents: { type: "string" },
     short: { type: "boolean", default: false },
+    /** The commit whose build is the old version of `rolling`. */
+    from: { type: "string" },
     /** Where the services' logs go; they are thrown away where it is not said. */
     logs: { type: "string" },
   },
@@ -38,7 +46,7 @@ const chosen = positionals.map((name) => drills.find((drill) => drill.name === n
 const [seed, documents] = [Number(values.seed), Number(values.documents ?? (values.short ? 150 : 1_000))];
 if (chosen.includes(undefined) || !Number.isInteger(seed) || !(documents >= 60)) {
   console.error(
-    `usage: npm run drill -- [${drills.map(({ name }) => name).join("|")} …] [--seed N] [--documents N, 60 or more] [--short] [--logs FILE]`,
+    `usage: npm run drill -- [${drills.map(({ name }) => name).join("|")} …] [--seed N] [--documents N, 60 or more] [--short] [--from COMMIT] [--logs FILE]`,
   );
   process.exit(2);
 }
@@ -53,7 +61,14 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
   });
 
 async function run(all: Drill[]): Promise<boolean> {
-  const options = { seed, documents, isShort: values.short, signal: stop.signal, logFile: values.logs };
+  const options = {
+    seed,
+    documents,
+    isShort: values.short,
+    signal: stop.signal,
+    logFile: values.logs,
+    from: values.from,
+  };
   const first = await runDrill(null, options);
   const undisturbed: Snapshot = first.snapshot;
   let passed = first.passed;
@@ -65,6 +80,6 @@ async function run(all: Drill[]): Promise<boolean> {
 try {
   process.exit((await run(chosen.length === 0 ? drills : (chosen as Drill[]))) ? 0 : 1);
 } catch (error) {
-  if (!stop.signal.aborted) console.error(error);
+  if (!stop.signal.aborted) console.error(error instanceof Missing ? error.message : error);
   process.exit(stop.signal.aborted ? 130 : 1);
 }

@@ -24,10 +24,12 @@ function beginning(host: string, apiKey: string, x: number): string {
  */
 export const slowClient: Drill = {
   name: "slow-client",
+  // So soon that the drill sees it.
+  env: { GATEWAY_HEADERS_SECONDS: "5", GATEWAY_PACE_GRACE_SECONDS: "5" },
   async disturb({ gatewayUrl, apiKey, client, random, isShort, settled, pause, figures }) {
     const { hostname, port, host } = new URL(gatewayUrl);
     const sockets = new Set<Socket>();
-    let [begun, refused] = [0, 0];
+    let [begun, cut] = [0, 0];
     client.drop(0.33);
     const most = isShort ? 1_000 : 5_000;
     while (!settled.aborted && begun < most) {
@@ -35,11 +37,11 @@ export const slowClient: Drill = {
         begun += 1;
         const socket = connect({ host: hostname, port: Number(port) });
         sockets.add(socket);
-        socket.on("error", () => {
-          refused += 1;
-        });
+        socket.on("error", () => {});
         socket.on("close", () => sockets.delete(socket));
-        socket.on("data", () => {});
+        socket.once("data", (answer) => {
+          if (answer.toString("latin1", 0, 12) === "HTTP/1.1 408") cut += 1;
+        });
         socket.write(beginning(host, apiKey, random()));
       }
       // Some drip on, some are dropped, most just stay.
@@ -55,7 +57,10 @@ export const slowClient: Drill = {
     await pause(isShort ? 10_000 : 60_000);
     client.drop(0);
     for (const socket of sockets) socket.destroy();
-    figures.cutByGateway = refused;
+    figures.cutByGateway = cut;
     await sleep(100);
+  },
+  check({ figures }) {
+    return figures.cutByGateway === 0 ? ["no half-open upload was cut off"] : [];
   },
 };

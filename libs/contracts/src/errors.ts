@@ -284,6 +284,12 @@ const table = {
     title: "The file's transfer broke off.",
     advice: "Send the file again.",
   },
+  request_too_slow: {
+    kind: "request",
+    status: 408,
+    title: "The request came too slowly.",
+    advice: "Send it again over a better connection, or in smaller requests.",
+  },
   media_type_unsupported: {
     kind: "request",
     status: 415,

@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Supervised, supervise } from "./supervised.js";
@@ -12,12 +13,25 @@ export interface RunningService extends Supervised {
   metricsUrl(): string | undefined;
 }
 
+/** What one process is started with, beside or in place of what the others are. */
+export interface ServiceOverride {
+  env?: NodeJS.ProcessEnv;
+  /** Root of another build of this project, whose code the process runs. */
+  root?: string;
+}
+
+const entryOf = (service: ServiceName, root?: string) =>
+  root === undefined
+    ? fileURLToPath(import.meta.resolve(`@sluice/${service}/main`))
+    : join(root, "services", service, "dist", "main.js");
+
 /** One service as a process of its own, its output line by line behind its name. */
 export function createService(options: {
   service: ServiceName;
   /** `parser.1` */
   name: string;
   env: NodeJS.ProcessEnv;
+  override?: (name: string) => ServiceOverride;
   graceMs: number;
   log: (source: string, line: string) => void;
 }): RunningService {
@@ -28,8 +42,15 @@ export function createService(options: {
     graceMs: options.graceMs + 6_000,
     say: (line) => log("stack", line),
     spawn() {
-      const child = fork(fileURLToPath(import.meta.resolve(`@sluice/${options.service}/main`)), {
-        env: { ...options.env, SLUICE_INSTANCE: "", SHUTDOWN_GRACE_MS: String(options.graceMs), METRICS_PORT: "0" },
+      const { env, root } = options.override?.(name) ?? {};
+      const child = fork(entryOf(options.service, root), {
+        env: {
+          ...options.env,
+          ...env,
+          SLUICE_INSTANCE: "",
+          SHUTDOWN_GRACE_MS: String(options.graceMs),
+          METRICS_PORT: "0",
+        },
         execArgv: ["--enable-source-maps"],
         detached: true,
         stdio: ["ignore", "pipe", "pipe", "ipc"],

@@ -4,7 +4,7 @@ import { createEmbeddedSupabase, databaseUrl } from "./embedded-supabase.js";
 import { type Home, newSecrets, openHome, type Secrets, socketFolder } from "./home.js";
 import { freePort } from "./ports.js";
 import { createRedis, retireStaleRedis } from "./redis.js";
-import { createService, type RunningService, type ServiceName } from "./services.js";
+import { createService, type RunningService, type ServiceName, type ServiceOverride } from "./services.js";
 import type { Supervised } from "./supervised.js";
 
 export interface StackOptions {
@@ -16,6 +16,8 @@ export interface StackOptions {
   port?: number;
   /** What the services are told beside where things are; SUPABASE_URL and its keys, or REDIS_URL, take the place of the embedded ones. */
   env?: NodeJS.ProcessEnv;
+  /** What one process is told besides, and runs in place of this tree's code; asked by its name whenever it is started. */
+  override?: (name: string) => ServiceOverride;
   /** Time for work under way on a stop; milliseconds. */
   graceMs?: number;
   /** Every line that a process says, and the stack itself as `stack`. */
@@ -153,6 +155,7 @@ export function createStack(options: StackOptions): Stack {
             service,
             name: count === 1 ? name : `${name}.${i}`,
             env: { ...shared, ...own, PORT: String(port) },
+            override: options.override,
             graceMs: options.graceMs ?? 20_000,
             log: options.log,
           }),

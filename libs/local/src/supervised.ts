@@ -85,7 +85,7 @@ export function supervise(options: {
   };
   const watch = async () => {
     let delay = firstDelayMs;
-    let since = Date.now();
+    let since = performance.now();
     for (;;) {
       const current = child;
       if (current !== undefined) {
@@ -96,13 +96,13 @@ export function supervise(options: {
       isReady = latch();
       isDead.open();
       isDead = latch();
-      if (Date.now() - since > wellMs) delay = firstDelayMs;
+      if (performance.now() - since > wellMs) delay = firstDelayMs;
       say(`${name} ended (${current?.signalCode ?? current?.exitCode ?? "not started"}), starting it again`);
       await sleep(delay, undefined, { signal: wake.signal }).catch(() => {});
       delay = Math.min(lastDelayMs, delay * 2);
       if (stopping !== undefined) return;
       restarts += 1;
-      since = Date.now();
+      since = performance.now();
       await launch().catch((error: Error) => say(`${error.message}`));
     }
   };

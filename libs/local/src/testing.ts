@@ -38,7 +38,12 @@ const cannotStop = () => {
   throw new Error("This server is not the test's own.");
 };
 
-export async function startTestRedis(): Promise<TestRedis> {
+/** Where its folder is made; among other temporary ones where it is not said. */
+interface Place {
+  parent?: string;
+}
+
+export async function startTestRedis({ parent = tmpdir() }: Place = {}): Promise<TestRedis> {
   if (givenServers.redisUrl !== undefined) {
     return {
       url: givenServers.redisUrl,
@@ -49,7 +54,7 @@ export async function startTestRedis(): Promise<TestRedis> {
       destroy: async () => {},
     };
   }
-  const folder = await mkdtemp(join(tmpdir(), "sluice-redis-"));
+  const folder = await mkdtemp(join(parent, "sluice-redis-"));
   const [port, password] = [await freePort(), newSecrets().redisPassword];
   const create = () => createRedis({ folder, port, password, say: () => {} });
   let redis = await create();
@@ -157,8 +162,11 @@ async function removeOld(prefix: string): Promise<void> {
   }
 }
 
-export async function startTestSupabase(options: { sqlIdleMs?: number } = {}): Promise<TestSupabase> {
-  const folder = await mkdtemp(join(tmpdir(), "sluice-supabase-"));
+export async function startTestSupabase({
+  parent = tmpdir(),
+  ...options
+}: Place & { sqlIdleMs?: number } = {}): Promise<TestSupabase> {
+  const folder = await mkdtemp(join(parent, "sluice-supabase-"));
   const postgresUrl = await ownDatabase();
   if (postgresUrl === undefined) {
     const from = join(await template(), "postgres");

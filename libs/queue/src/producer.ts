@@ -31,7 +31,10 @@ export interface Producer {
   list(queue: QueueName, from: number, count: number): Promise<WaitingJob[]>;
   /** Throws away what is kept of finished jobs, should anything be. Throws when Redis can't be asked. */
   clean(queue: QueueName): Promise<number>;
-  /** Which of the jobs Redis has. Throws when Redis can't be asked. */
+  /**
+   * Which of the jobs Redis has, and will give out soon: one that was put off until long from now, or was due long ago, counts as not
+   * there. Throws when Redis can't be asked.
+   */
   has(jobs: JobRef[]): Promise<boolean[]>;
   depths(): Promise<Record<QueueName, QueueDepth>>;
   /** Tells whoever reads events that there may be new ones. */
@@ -43,6 +46,10 @@ export interface Producer {
 
 const patienceMs = 1_000;
 const nudgeMs = 10;
+/** Jobs are put off by less, on the clock of whoever does it: what is further off Redis's time was put off by a clock that is wrong. */
+const longestDelayMs = 120_000;
+/** BullMQ keeps a counter in the last bits of the time until which a job is put off. */
+const delayedFactor = 0x1000;
 /** Finished jobs thrown away in one turn, at most. */
 const cleaned = 1_000;
 
@@ -124,17 +131,26 @@ export function createProducer({ redis: config, prefix, logger, metrics }: Queue
     },
     async has(jobs) {
       const answers: boolean[] = [];
+      const [seconds] = await within(redis.time());
       // One pipeline a queue: in a cluster each is on a node of its own.
       for (const name of queueNames) {
         const own = [...jobs.entries()].filter(([, job]) => job.queue === name);
         if (own.length === 0) continue;
         const pipeline = redis.pipeline();
-        for (const [, job] of own) pipeline.exists(`${keyPrefix(prefix, name)}:${name}:${jobId(name, job)}`);
+        const queueKey = `${keyPrefix(prefix, name)}:${name}`;
+        for (const [, job] of own) {
+          const id = jobId(name, job);
+          pipeline.exists(`${queueKey}:${id}`).zscore(`${queueKey}:delayed`, id);
+        }
         const found = (await within(pipeline.exec())) ?? [];
         for (const [i, [place]] of own.entries()) {
-          const [error, count] = found[i] ?? [new Error("no answer"), 0];
+          const [[error, count], [, score]] = [
+            found[2 * i] ?? [new Error("no answer"), 0],
+            found[2 * i + 1] ?? [null, null],
+          ];
           if (error !== null) throw error;
-          answers[place] = count === 1;
+          const offMs = score === null ? 0 : Number(score) / delayedFactor - Number(seconds) * 1_000;
+          answers[place] = count === 1 && Math.abs(offMs) < longestDelayMs;
         }
       }
       return jobs.map((_, i) => answers[i] ?? false);

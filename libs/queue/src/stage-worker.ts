@@ -140,7 +140,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     most: 16,
     atOnce: 2,
   });
-  let lastTaken = Date.now();
+  let lastTaken = performance.now();
   let probe: NodeJS.Timeout | undefined;
   let stuck = false;
   let destroying: Promise<void> | undefined;
@@ -151,7 +151,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
   };
 
   async function process(job: Job, token?: string): Promise<void> {
-    lastTaken = Date.now();
+    lastTaken = performance.now();
     const version: unknown = (job.data as { v?: unknown } | undefined)?.v;
     if (typeof version === "number" && version > payloadVersion) return later(job, token, 5_000);
     const parsed = JobPayload.safeParse(job.data);
@@ -320,7 +320,7 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
 
   async function look(): Promise<void> {
     const depth = (await producer.depths())[queue];
-    const idle = running.size === 0 && Date.now() - lastTaken > 60_000;
+    const idle = running.size === 0 && performance.now() - lastTaken > 60_000;
     stuck = depth.waiting > 0 && idle;
   }
 

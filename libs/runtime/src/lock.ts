@@ -80,13 +80,13 @@ async function clear(file: string, stale: string): Promise<void> {
 
 /** Takes a lock that is gone when its holder is. Waits for another holder up to `waitMs`, then throws a LockedError. */
 export async function takeLock(file: string, waitMs = 0): Promise<{ release(): Promise<void> }> {
-  const until = Date.now() + waitMs;
+  const until = performance.now() + waitMs;
   while (!(await make(file, identity()))) {
     const found = await read(file);
     if (found === undefined) continue;
     const holder = holderOf(found);
     if (holder === undefined) await clear(file, found);
-    else if (Date.now() >= until) throw new LockedError(file, holder);
+    else if (performance.now() >= until) throw new LockedError(file, holder);
     else await sleep(50);
   }
   return { release: () => rm(file, { force: true }) };

@@ -38,12 +38,14 @@ type Derived<T> =
   | { outcome: "ok"; revision: number; current: boolean; length: number; items: T[] }
   | { outcome: "not_ready" };
 
-const BatchRow = Batch.omit({ ratePerMinute: true, secondsLeft: true }).extend({ finishedLastMinute: z.number() });
-function toBatch({ finishedLastMinute, ...row }: z.infer<typeof BatchRow>): Batch {
+const BatchRow = Batch.omit({ ratePerMinute: true, secondsLeft: true }).extend({
+  finishedLastMinute: z.number(),
+  ageSeconds: z.number(),
+});
+function toBatch({ finishedLastMinute, ageSeconds, ...row }: z.infer<typeof BatchRow>): Batch {
   // A batch younger than a minute has had less than one to finish them in; in its first seconds nothing can be said.
-  const age = (Date.now() - Date.parse(row.createdAt)) / 1_000;
-  const perSecond = finishedLastMinute / Math.min(60, Math.max(age, 1));
-  const known = perSecond > 0 && age > 5;
+  const perSecond = finishedLastMinute / Math.min(60, Math.max(ageSeconds, 1));
+  const known = perSecond > 0 && ageSeconds > 5;
   const secondsLeft = row.inFlight === 0 ? 0 : known ? Math.ceil(row.inFlight / perSecond) : null;
   return { ...row, ratePerMinute: Math.round(perSecond * 60), secondsLeft };
 }

@@ -13,6 +13,8 @@ const Due = z.object({
   payload: z.record(z.string(), z.unknown()),
   organizationId: z.uuid(),
   webhookId: z.uuid(),
+  /** Seconds since 1970, of the database. */
+  takenAt: z.number(),
 });
 /** A delivery to be tried now. */
 export type DueDelivery = z.infer<typeof Due>;

@@ -32,6 +32,26 @@ export const gatewayConfig = {
       z.coerce.number().int().min(10).max(3_000).default(1_800),
       "Longest a request may take to arrive. Stays under ORPHAN_GRACE_MS, after which stored files that nobody accepted are removed.",
     ),
+    headersSeconds: variable(
+      "GATEWAY_HEADERS_SECONDS",
+      positive(20),
+      "Longest a request's headers may take to arrive.",
+    ),
+    minBytesPerSecond: variable(
+      "GATEWAY_MIN_BYTES_PER_SECOND",
+      z.coerce.number().int().min(0).default(240),
+      "A body that comes more slowly than this, on average, is refused with 408. Time in which the gateway does not read is not counted. 0: any may.",
+    ),
+    paceGraceSeconds: variable(
+      "GATEWAY_PACE_GRACE_SECONDS",
+      positive(30),
+      "How long a body may come as slowly as it likes.",
+    ),
+    maxConnections: variable(
+      "GATEWAY_MAX_CONNECTIONS",
+      positive(10_000),
+      "Connections held at once; more are closed as they come.",
+    ),
     idleSeconds: variable(
       "GATEWAY_IDLE_SECONDS",
       positive(120),

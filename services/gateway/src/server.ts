@@ -11,7 +11,16 @@ export interface HttpServer {
 
 /** The listening side. `Expect: 100-continue` is answered when a request has been let in, so that a refused file is never sent. */
 export function createHttpServer(listener: RequestListener, config: GatewayConfig["http"]): HttpServer {
-  const server = createServer({ requestTimeout: config.requestSeconds * 1_000, keepAliveTimeout: 65_000 }, listener);
+  const server = createServer(
+    {
+      requestTimeout: config.requestSeconds * 1_000,
+      headersTimeout: config.headersSeconds * 1_000,
+      connectionsCheckingInterval: Math.min(5_000, config.headersSeconds * 500),
+      keepAliveTimeout: 65_000,
+    },
+    listener,
+  );
+  server.maxConnections = config.maxConnections;
   server.on("checkContinue", listener);
   server.setTimeout(config.idleSeconds * 1_000);
   return {

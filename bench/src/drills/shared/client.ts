@@ -15,6 +15,14 @@ const dropsWithinMs = 400;
 const Entry = z.object({ key: z.string(), id: z.string(), ingestionId: z.string(), revision: z.number() });
 export type Entry = z.infer<typeof Entry>;
 
+/** A problem, or a receipt whose files have problems of their own. */
+const Refusal = z
+  .object({
+    code: z.string().optional(),
+    documents: z.array(z.object({ problem: z.object({ code: z.string() }).optional() })).optional(),
+  })
+  .transform(({ code, documents = [] }) => ({ code: code ?? documents.find(({ problem }) => problem)?.problem?.code }));
+
 export interface Client {
   /** Sends all, several requests at once, each until it is accepted; what is accepted is on disk before the next one goes. */
   send(shipments: Shipment[], batchId?: string): Promise<void>;
@@ -24,6 +32,8 @@ export interface Client {
   drop(share: number): void;
   /** Requests that were sent again because nothing or no good came back. */
   retries(): number;
+  /** How often it was answered what, but for what was taken: `503 storage_unavailable`. What must say when to come again and does not is marked. */
+  refusals: Record<string, number>;
   post<T>(path: string, body: unknown, answer: z.ZodType<T>): Promise<T>;
   openBatch(name: string): Promise<string>;
   /** As it is on disk. */
@@ -45,6 +55,7 @@ export async function createClient(options: {
   const file: FileHandle = await open(options.journalFile, "a");
   const { signal } = options;
   let [accepted, retries, dropping] = [0, 0, 0];
+  const refusals: Record<string, number> = {};
   let writing: Promise<void> = Promise.resolve();
 
   function note(entries: Entry[]): Promise<void> {
@@ -54,6 +65,13 @@ export async function createClient(options: {
       accepted += entries.length;
     });
     return writing;
+  }
+
+  function noteRefusal({ status, headers }: Response, answer: unknown): void {
+    const { code } = Refusal.safeParse(answer).data ?? {};
+    const when = [429, 503, 507].includes(status) && !headers.has("retry-after") ? " without Retry-After" : "";
+    const name = `${status} ${code ?? "without a code"}${when}`;
+    refusals[name] = (refusals[name] ?? 0) + 1;
   }
 
   /** Tries until there is an answer that is one, under one key. */
@@ -81,6 +99,7 @@ export async function createClient(options: {
         });
         const taken = read(response.status, answer);
         if (taken !== undefined) return taken;
+        noteRefusal(response, answer);
         if (!passing(response.status) && response.status !== 202)
           throw new Refused(`${path} was answered ${response.status}`);
         waitMs = Math.max(waitMs, Math.min(5, Number(response.headers.get("retry-after") ?? 0)) * 1_000);
@@ -135,6 +154,7 @@ export async function createClient(options: {
     },
     accepted: () => accepted,
     retries: () => retries,
+    refusals,
     post: (path, body, answer) =>
       insist(
         path,

@@ -1,3 +1,4 @@
+import type { StackOptions } from "@sluice/local";
 import type { Corpus, DrillFile } from "./documents.js";
 import type { Ground } from "./ground.js";
 import type { Snapshot } from "./snapshot.js";
@@ -17,9 +18,32 @@ export interface Scene extends Ground {
   figures: Record<string, unknown>;
 }
 
+export interface Preparation {
+  /** The drill's own folder, gone when it is over. */
+  folder: string;
+  isShort: boolean;
+  /** What `--from` named. */
+  from?: string;
+}
+
+export interface Prepared {
+  override?: StackOptions["override"];
+  /** Where Redis and Supabase keep what they have. */
+  dataFolder?: string;
+  destroy?(): Promise<void>;
+}
+
+/** What a drill needs is not there. */
+export class Missing extends Error {}
+
 export interface Drill {
   name: string;
   env?: Record<string, string>;
+  /**
+   * Before the stack is started: brings what the drill needs, and says what processes are started with, asked by name at each start.
+   * Throws a Missing, in words for people, where it can't be had.
+   */
+  prepare?(context: Preparation): Promise<Prepared>;
   /** On a Redis Cluster. */
   cluster?: boolean;
   /** Documents beside the corpus that the undisturbed run has not seen, with what must become of them. */

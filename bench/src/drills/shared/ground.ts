@@ -1,6 +1,4 @@
 import { createWriteStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -13,6 +11,7 @@ import {
 } from "@sluice/local";
 import { createStore, type Store } from "@sluice/store";
 import { type Client, createClient } from "./client.js";
+import type { Prepared } from "./drill.js";
 import { dimensions, type Provider, startProvider } from "./provider.js";
 import { type FaultyProxy, startProxy } from "./proxy.js";
 import { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
@@ -63,6 +62,9 @@ export async function openGround(options: {
   signal: AbortSignal;
   random: () => number;
   env?: Record<string, string>;
+  /** Made by the caller, for all that is not Redis's or Supabase's. */
+  folder: string;
+  prepared: Prepared;
   /** In place of the one Redis. */
   cluster?: boolean;
   logFile?: string;
@@ -90,12 +92,12 @@ export async function openGround(options: {
   };
 
   try {
-    const folder = await mkdtemp(join(tmpdir(), "sluice-drill-"));
-    closers.push(() => rm(folder, { recursive: true, force: true }));
+    const { folder, prepared } = options;
+    const at = { parent: prepared.dataFolder };
     options.signal.throwIfAborted();
-    const redis = keep(await startTestRedis());
+    const redis = keep(await startTestRedis(at));
     const cluster = options.cluster === true ? keep(await startRedisCluster()) : null;
-    const supabase = keep(await startTestSupabase());
+    const supabase = keep(await startTestSupabase(at));
     const [proxy, provider] = [keep(await startProxy(supabase.url)), keep(await startProvider())];
     options.signal.throwIfAborted();
     const stack = keep(
@@ -103,6 +105,7 @@ export async function openGround(options: {
         home: join(folder, "home"),
         workers,
         graceMs: 5_000,
+        override: prepared.override,
         env: {
           PATH: process.env.PATH,
           HOME: process.env.HOME,

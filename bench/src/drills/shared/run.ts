@@ -1,8 +1,11 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { random } from "../../corpus.js";
 import { recountAll } from "./books.js";
 import { drillCorpus, keyOf } from "./documents.js";
-import type { Drill, Scene } from "./drill.js";
+import type { Drill, Prepared, Scene } from "./drill.js";
 import { type Ground, openGround } from "./ground.js";
 import { damagedObjects, type Snapshot, takeSnapshot, unsealedParts } from "./snapshot.js";
 import { judge } from "./verdict.js";
@@ -13,11 +16,13 @@ export interface RunOptions {
   isShort: boolean;
   signal: AbortSignal;
   logFile?: string;
+  /** Of the drill that runs two versions. */
+  from?: string;
   undisturbed?: Snapshot;
 }
 
 /** Longest that a drill may take to come to rest; what is not final then is lost. */
-const [shortMs, longMs] = [300_000, 2_400_000];
+const [shortMs, longMs] = [600_000, 2_400_000];
 const round = (ms: number) => Math.round(ms / 100) / 10;
 
 /** Children of a document have its key at the beginning of theirs. */
@@ -42,11 +47,27 @@ export async function runDrill(
   const extra = drill?.extra?.(seed, isShort) ?? [];
   console.error(`drill ${name}: seed ${seed}, ${documents} documents`);
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new Error(`${name} took too long`)), isShort ? shortMs : longMs).unref();
+  let timer: NodeJS.Timeout | undefined;
   const over = AbortSignal.any([signal, limit.signal]);
   const next = random(seed + 1);
   const { env, cluster } = drill ?? {};
-  const ground = await openGround({ signal: over, random: next, env, cluster, logFile: options.logFile });
+  const folder = await mkdtemp(join(tmpdir(), "sluice-drill-"));
+  let prepared: Prepared = {};
+  let ground: Ground;
+  const leave = async () => {
+    await prepared.destroy?.();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    prepared = (await drill?.prepare?.({ folder, isShort, from: options.from })) ?? {};
+    timer = setTimeout(() => limit.abort(new Error(`${name} took too long`)), isShort ? shortMs : longMs).unref();
+    const { logFile } = options;
+    ground = await openGround({ signal: over, random: next, env, folder, prepared, cluster, logFile });
+  } catch (error) {
+    clearTimeout(timer);
+    await leave();
+    throw error;
+  }
   const settled = new AbortController();
   const end = () => settled.abort();
   over.addEventListener("abort", end);
@@ -148,6 +169,7 @@ export async function runDrill(
     clearTimeout(timer);
     settled.abort();
     await ground.destroy();
+    await leave();
   }
 }
 

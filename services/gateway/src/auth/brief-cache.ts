@@ -10,9 +10,9 @@ export function createBriefCache<T>(options: {
   const entries = new Map<string, { value: Promise<T>; until: number }>();
   return (key, load) => {
     const known = entries.get(key);
-    if (known !== undefined && known.until > Date.now()) return known.value;
+    if (known !== undefined && known.until > performance.now()) return known.value;
     const value = load();
-    const entry = { value, until: Date.now() + options.ttlMs };
+    const entry = { value, until: performance.now() + options.ttlMs };
     entries.delete(key);
     entries.set(key, entry);
     const forget = () => {

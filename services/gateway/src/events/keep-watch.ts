@@ -17,7 +17,7 @@ export function keepWatch(options: {
   const { stream } = options;
   let looking = false;
   let asked = false;
-  let last = Date.now();
+  let last = performance.now();
   let timer: NodeJS.Timeout | undefined;
   const plan = (ms: number) => {
     clearTimeout(timer);
@@ -26,7 +26,7 @@ export function keepWatch(options: {
   async function look(): Promise<void> {
     looking = true;
     asked = false;
-    last = Date.now();
+    last = performance.now();
     await options.look().catch((error: unknown) => {
       const code = error instanceof SluiceError ? error.code : "internal_error";
       if (code === "forbidden") stream.end("refused");
@@ -51,7 +51,7 @@ export function keepWatch(options: {
     soon() {
       if (asked) return;
       asked = true;
-      if (!looking) plan(last + options.restMs - Date.now());
+      if (!looking) plan(last + options.restMs - performance.now());
     },
   };
 }

@@ -6,6 +6,7 @@ import { exchangeOf } from "./exchange.js";
 import { withIdempotency } from "./idempotency.js";
 import { createJsonReader, createLinesReader } from "./json.js";
 import type { Answer, Operation } from "./operation.js";
+import { keepPace } from "./pace.js";
 import { answer, sendProblem } from "./problems.js";
 import { isUuid, validate } from "./validate.js";
 
@@ -55,6 +56,7 @@ function serve(
       response.writeContinue();
       request.headers.expect = undefined;
     }
+    keepPace(request, response, context.config.http);
     const { id = "", action = "" } = request.params as Record<string, string | undefined>;
     if (operation.path.includes("{id}") && !isUuid(id)) throw new SluiceError("not_found");
     const query = validate<unknown>(operation.query ?? nothing, request.query);

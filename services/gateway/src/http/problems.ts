@@ -75,7 +75,8 @@ export function hasBody(request: Request): boolean {
 /** Answers with a problem; `more` goes into the document beside it. */
 export function sendProblem(request: Request, response: Response, error: SluiceError, more: object = {}): void {
   const exchange = exchangeOf(response);
-  exchange.code = error.code;
+  // What was answered first is why.
+  exchange.code ??= error.code;
   if (response.headersSent) {
     response.destroy();
     return;

@@ -15,9 +15,9 @@ export function deadLetterOperations({ store, producer }: GatewayContext): Opera
     decision: "replay" | "discard",
     { reason, ...what }: ReplayRequest & { reason?: string },
   ) {
-    const until = Date.now() + longestMs;
+    const until = performance.now() + longestMs;
     const total = { count: 0, left: 0, more: true };
-    while (total.more && Date.now() < until) {
+    while (total.more && performance.now() < until) {
       const { count, left, more } = await store.operations.decide(scope, decision, what, {
         reason,
         limit: "ids" in what ? what.ids.length : step,

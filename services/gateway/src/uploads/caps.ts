@@ -16,7 +16,7 @@ export function createCaps(
   const known = new Map<string, { until: number; load: Promise<{ organization: Load; all: Load }> }>();
 
   function loadOf(organizationId: string): Promise<{ organization: Load; all: Load }> {
-    const now = Date.now();
+    const now = performance.now();
     const last = known.get(organizationId);
     if (last !== undefined && last.until > now) return last.load;
     known.delete(organizationId);

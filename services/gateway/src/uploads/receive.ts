@@ -155,8 +155,9 @@ export async function receiveUpload(
     parser.on("partsLimit", () => fail(invalid("", "Too many parts")));
     parser.on("fieldsLimit", () => fail(invalid("", "Too many fields")));
     parser.on("finish", () => resolve());
+    // Also when all of it had arrived: what nobody had read yet is gone with the connection.
     const brokenOff = () => {
-      if (!request.complete) fail(new SluiceError("file_incomplete"));
+      if (!request.readableEnded) fail(new SluiceError("file_incomplete"));
     };
     request.once("close", brokenOff).once("error", brokenOff);
     if (request.destroyed) brokenOff();

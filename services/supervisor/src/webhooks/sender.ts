@@ -31,9 +31,9 @@ export function createSender(deps: {
   const stopping = new AbortController();
 
   async function send(delivery: DueDelivery): Promise<void> {
-    const { id, organizationId, attempt, url, secret } = delivery;
+    const { id, organizationId, attempt, url, secret, takenAt } = delivery;
     const body = JSON.stringify(delivery.payload);
-    const headers = signed(secret, id, Math.floor(Date.now() / 1_000), body);
+    const headers = signed(secret, id, takenAt, body);
     const posted = await post(url, body, headers, { ...deps, signal: stopping.signal });
     // What was broken off by stopping is due again when its lease is over.
     if (stopping.signal.aborted) return;
