@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import { createEmbeddingProvider, embeddingConfig } from "@sluice/embeddings";
 import { readConfig, type Service } from "@sluice/runtime";
 import { type Scope, vectorText } from "@sluice/store";
+import { Redis } from "ioredis";
 import { settled, until } from "./support/checks.js";
 import {
   answer,
@@ -10,6 +11,7 @@ import {
   type EmbeddingServer,
   embeddings,
   startEmbeddingServer,
+  tokensOfRequest,
   vectorOf,
 } from "./support/embedding-server.js";
 import { createPipeline, type Pipeline } from "./support/pipeline.js";
@@ -43,8 +45,8 @@ describe("the openai provider", () => {
   it("asks as the protocol has it, and reads vectors in base64", async () => {
     const { vectors, tokens } = await provider().embed(["heart", "lung"]);
     expect(vectors).toEqual([Float32Array.from(vectorOf("heart")), Float32Array.from(vectorOf("lung"))]);
-    expect(tokens).toBe(7);
-    expect(server.asked.at(-1)).toEqual({
+    expect(tokens).toBe(tokensOfRequest);
+    expect(server.asked.at(-1)).toMatchObject({
       input: ["heart", "lung"],
       dimensions,
       encoding: "base64",
@@ -105,15 +107,58 @@ describe("the openai provider", () => {
   });
 
   it("takes a model that the provider does not have for that, whatever the status", async () => {
-    server.behave((_, response) => answer(response, { error: { message: "no", code: "model_not_found" } }, 400));
-    expect(await code()).toBe("embedding_not_found");
+    for (const status of [400, 404]) {
+      server.behave((_, response) => answer(response, { error: { message: "no", code: "model_not_found" } }, status));
+      expect(await code()).toBe("embedding_model_unknown");
+    }
+  });
+
+  it("takes a length that the model does not have for that, whether it is refused or answered with another", async () => {
+    server.behave((_, response) => answer(response, { error: { message: "no", param: "dimensions" } }, 400));
+    expect(await code()).toBe("embedding_dimensions_mismatch");
+    server.behave((asked, response) =>
+      answer(
+        response,
+        embeddings(asked, (items) => items.map((each) => ({ ...each, embedding: vectorOf("x").slice(1) }))),
+      ),
+    );
+    expect(await code()).toBe("embedding_dimensions_mismatch");
+  });
+
+  it("keeps its connection", async () => {
+    const one = provider();
+    for (let i = 0; i < 8; i++) await one.embed(["a"]);
+    // Those that the tests before left open may be used in turn.
+    expect(new Set(server.asked.slice(-8).map(({ port }) => port)).size).toBeLessThan(4);
+  });
+
+  it("reads what the provider says of its limits", async () => {
+    const headers = {
+      "x-ratelimit-limit-requests": "3000",
+      "x-ratelimit-limit-tokens": "1000000",
+      "x-ratelimit-remaining-requests": "2999",
+      "x-ratelimit-remaining-tokens": "0",
+      "x-ratelimit-reset-requests": "20ms",
+      "x-ratelimit-reset-tokens": "1m30.5s",
+    };
+    server.behave((asked, response) => answer(response, embeddings(asked), 200, headers));
+    expect((await provider().embed(["a"])).rates).toEqual({
+      requests: 3_000,
+      tokens: 1_000_000,
+      remainingRequests: 2_999,
+      remainingTokens: 0,
+      resetMs: 90_500,
+    });
+    const nonsense = Object.fromEntries(Object.keys(headers).map((name) => [name, "soon"]));
+    server.behave((asked, response) => answer(response, embeddings(asked), 200, nonsense));
+    expect((await provider().embed(["a"])).rates).toEqual({});
   });
 
   it("takes an outage on the way for one: nobody there, a hang before or within the answer, a connection that is cut", async () => {
     expect(await code({ OPENAI_BASE_URL: "http://127.0.0.1:1/v1" })).toBe("embedding_unavailable");
     const impatient = { EMBEDDING_TIMEOUT_MS: "300" };
     server.behave(() => true);
-    expect(await code(impatient)).toBe("embedding_unavailable");
+    expect(await code(impatient)).toBe("embedding_timeout");
     const half = (response: import("node:http").ServerResponse) => {
       response.writeHead(200, { "content-type": "application/json", "content-length": "1000" });
       response.write('{"object":"list","data":[');
@@ -122,47 +167,49 @@ describe("the openai provider", () => {
       half(response);
       return true;
     });
-    expect(await code(impatient)).toBe("embedding_unavailable");
+    expect(await code(impatient)).toBe("embedding_timeout");
     server.behave((_, response) => {
       half(response);
       setTimeout(() => response.destroy(), 20);
       return true;
     });
-    expect(await code()).toBe("embedding_unavailable");
+    expect(await code()).toBe("embedding_disconnected");
     server.behave((_, response) => {
       response.destroy();
       return true;
     });
-    expect(await code()).toBe("embedding_unavailable");
+    expect(await code()).toBe("embedding_disconnected");
   });
 
   const zero = new Array<number>(dimensions).fill(0);
   const item = (embedding: unknown, index = 1) => ({ object: "embedding", index, embedding });
-  it.each<[string, (items: unknown[]) => unknown]>([
-    ["too few vectors", (items) => items.slice(0, 1)],
-    ["too many vectors", (items) => [...items, item(base64(vectorOf("x")), 2)]],
-    ["an index twice", (items) => [items[0], items[0]]],
-    ["an index out of range", (items) => [items[0], item(base64(vectorOf("x")), 9)]],
-    ["a vector that is not all numbers", (items) => [items[0], item(base64([...vectorOf("x").slice(1), Number.NaN]))]],
-    ["an infinite vector", (items) => [items[0], item(base64([...vectorOf("x").slice(1), Number.POSITIVE_INFINITY]))]],
-    ["a zero vector", (items) => [items[0], item(zero)]],
-    ["a vector of another length", (items) => [items[0], item(vectorOf("x").slice(1))]],
-    ["bytes that are no floats", (items) => [items[0], item("AAA=")]],
-    ["no vector", (items) => [items[0], item(null)]],
-    ["nothing in a place", (items) => [items[0], null]],
-    ["no list", () => "none"],
-  ])("finds an answer of no use: %s", async (_, change) => {
+  const [miscounted, invalid] = ["embedding_count_mismatch", "embedding_vector_invalid"];
+  it.each<[string, string, (items: unknown[]) => unknown]>([
+    ["too few vectors", miscounted, (items) => items.slice(0, 1)],
+    ["too many vectors", miscounted, (items) => [...items, item(base64(vectorOf("x")), 2)]],
+    ["an index twice", miscounted, (items) => [items[0], items[0]]],
+    ["an index out of range", miscounted, (items) => [items[0], item(base64(vectorOf("x")), 9)]],
+    ["an index between two", miscounted, (items) => [items[0], item(base64(vectorOf("x")), 0.5)]],
+    ["nothing in a place", miscounted, (items) => [items[0], null]],
+    ["not all numbers", invalid, (items) => [items[0], item(base64([...vectorOf("x").slice(1), Number.NaN]))]],
+    ["infinite", invalid, (items) => [items[0], item(base64([...vectorOf("x").slice(1), Number.POSITIVE_INFINITY]))]],
+    ["zero", invalid, (items) => [items[0], item(zero)]],
+    ["bytes that are no floats", invalid, (items) => [items[0], item("AAA=")]],
+    ["no vector", invalid, (items) => [items[0], item(null)]],
+    ["of another length", "embedding_dimensions_mismatch", (items) => [items[0], item(vectorOf("x").slice(1))]],
+    ["no list", "embedding_answer_unreadable", () => "none"],
+  ])("finds an answer of no use: %s", async (_, expected, change) => {
     server.behave((asked, response) => answer(response, embeddings(asked, change as never)));
-    expect(await code()).toBe("embedding_response_invalid");
+    expect(await code()).toBe(expected);
   });
 
-  it("finds an answer of no use that is not JSON", async () => {
+  it.each(["application/json", "text/html"])("finds a page that came as %s instead of an answer", async (type) => {
     server.behave((_, response) => {
-      response.writeHead(200, { "content-type": "application/json" });
+      response.writeHead(200, { "content-type": type });
       response.end("<html>sign in</html>");
       return true;
     });
-    expect(await code()).toBe("embedding_response_invalid");
+    expect(await code()).toBe("embedding_answer_unreadable");
   });
 });
 
@@ -233,19 +280,23 @@ describe("in the pipeline", () => {
     );
     await pipeline.submit(
       scope,
-      Array.from({ length: 150 }, (_, i) => `Day ${i}. ${"Stable. ".repeat(190)}`).join("\n\n"),
+      Array.from({ length: 150 }, (_, i) =>
+        Array.from({ length: 90 }, (_, j) => `Stable on day ${i} at ${j}.`).join(" "),
+      ).join("\n\n"),
     );
     await until(async () => server.asked.slice(sizes).some(({ input }) => input.length < 100));
     await waiting(scope, "embedding_unavailable");
     server.behave(null);
     await vectorized(scope, 1);
-    const [books] = await pipeline.supabase.query<{ inputs: number; tokens: number; chunks: number; sealed: number }>(
-      `select sum(u.inputs)::integer as inputs, sum(u.tokens)::integer as tokens, min(i.chunk_count) as chunks, min(i.token_count)::integer as sealed
+    const [books] = await pipeline.supabase.query<{ inputs: number; tokens: number; requests: number; chunks: number }>(
+      `select sum(u.inputs)::integer as inputs, sum(u.tokens)::integer as tokens, count(*) filter (where u.inputs > 0)::integer as requests, min(i.chunk_count) as chunks
        from sluice.usage_events u join sluice.ingestions i using (organization_id) where organization_id = $1`,
       [scope.organizationId],
     );
     expect(books?.chunks).toBeGreaterThan(100);
-    expect(books).toMatchObject({ inputs: books?.chunks, tokens: books?.sealed });
+    // As the provider counts them.
+    expect(books).toMatchObject({ inputs: books?.chunks, tokens: tokensOfRequest * (books?.requests ?? 0) });
+    expect(await pipeline.supabase.query("select 1 from sluice.reservations")).toEqual([]);
   });
 
   it.each([
@@ -319,9 +370,12 @@ describe("in the pipeline", () => {
       [scope.organizationId],
     );
     expect(late).toEqual([]);
-    // Nobody waits that long in a test: another embedder knows nothing of the limit.
+    // Another embedder would wait as well: Redis knows of the limit. Nobody waits that long in a test, so it is made to forget.
     server.behave(null);
     await pipeline.stop(embedder);
+    const redis = new Redis(pipeline.redis.url);
+    await redis.del(await redis.keys("*-rates}:*"));
+    redis.disconnect();
     [embedder] = (await pipeline.start("embedder")) as [Service];
     await vectorized(scope, 11);
   });
@@ -353,7 +407,7 @@ describe("in the pipeline", () => {
     const { documentId } = await pipeline.submit(scope, "Dialysis twice a week.");
     await vectorized(scope, 1);
     const events = await pipeline.store.reading.events(scope, documentId, null, 100);
-    expect(events).toContainEqual(expect.objectContaining({ kind: "retrying", code: "embedding_response_invalid" }));
+    expect(events).toContainEqual(expect.objectContaining({ kind: "retrying", code: "embedding_count_mismatch" }));
   });
 
   it("needs far fewer requests than there are documents when many wait", async () => {

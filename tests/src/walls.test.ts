@@ -35,9 +35,12 @@ const system = [
   "sluice_events_since",
   "sluice_expire_deliveries",
   "sluice_expire_idempotency_keys",
+  "sluice_expire_reservations",
   "sluice_expire_uploads",
+  "sluice_find_vectors",
   "sluice_fold_tallies",
   "sluice_hand_back",
+  "sluice_keep_vectors",
   "sluice_list_organizations",
   "sluice_memberships",
   "sluice_next_stranded",
@@ -50,9 +53,11 @@ const system = [
   "sluice_recount_step",
   "sluice_recount_tallies",
   "sluice_register_model",
+  "sluice_release_embedding",
   "sluice_release_lease",
   "sluice_renew_leases",
   "sluice_requeue",
+  "sluice_reserve_embedding",
   "sluice_settle_standings",
   "sluice_stats",
   "sluice_stranded",
@@ -357,7 +362,7 @@ describe("the ledger's tables", () => {
     };
     const [first] = await store.intake.accept(scope, [upload], 1);
     await store.intake.accept(scope, [{ ...upload, objectPath: randomUUID() }], 1);
-    await store.work.recordUsage({ organizationId, provider: "p", model: "m", inputs: 1, tokens: 1, latencyMs: 1 });
+    await supabase.query("select sluice.book($1, 'p', 'm', 1, 1, 1)", [organizationId]);
     if (first === undefined || !("documentId" in first)) throw new Error("not accepted");
     await store.intake.deleteDocument(scope, first.documentId);
     for (const table of [

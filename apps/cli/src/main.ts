@@ -18,6 +18,7 @@ import { reprocessCommand } from "./commands/reprocess.js";
 import { searchCommand } from "./commands/search.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
+import { usageCommand } from "./commands/usage.js";
 import { webhooksCommand } from "./commands/webhooks.js";
 import { whyCommand } from "./commands/why.js";
 import { CommandError, exitCodes } from "./exit-codes.js";
@@ -42,6 +43,7 @@ for (const add of [
   queuesCommand,
   webhooksCommand,
   ledgerCommand,
+  usageCommand,
   migrateCommand,
   orgCommand,
   memberCommand,

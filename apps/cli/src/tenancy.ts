@@ -7,12 +7,16 @@ import { localStack } from "./home.js";
 
 /** Organizations, members and keys are made with Supabase's secret key: SUPABASE_URL and SUPABASE_SECRET_KEY, or the local stack's. */
 export async function connectTenancy(): Promise<Store["tenancy"]> {
+  return (await connectStore()).tenancy;
+}
+
+export async function connectStore(): Promise<Store> {
   const local = await localStack();
   const given = ["SUPABASE_URL", "SUPABASE_URL_FILE"].some((name) => (process.env[name] ?? "") !== "");
   if (!given && local?.supabaseUrl !== undefined && local.supabaseSecretKey !== undefined)
-    return createStore({ url: local.supabaseUrl, secretKey: local.supabaseSecretKey }).tenancy;
+    return createStore({ url: local.supabaseUrl, secretKey: local.supabaseSecretKey });
   try {
-    return createStore(readConfig(storeConfig)).tenancy;
+    return createStore(readConfig(storeConfig));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const names = error.problems.map(({ name }) => name).join(" and ");

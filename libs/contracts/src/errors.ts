@@ -23,7 +23,7 @@ interface CodeEntry {
 }
 
 /** What a stage needs that can be out. */
-export const breakerCauses = ["storage", "parser", "embedding"] as const;
+export const breakerCauses = ["storage", "parser", "embedding", "budget"] as const;
 export interface Breaker {
   cause: (typeof breakerCauses)[number];
   /** Once is enough: it will be so until somebody changes something. */
@@ -150,6 +150,16 @@ const table = {
     title: "The embedding provider's answer was not usable.",
     advice: "Check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS against the provider.",
   },
+  embedding_count_mismatch: {
+    kind: "transient",
+    title: "The embedding provider did not answer with one vector for each text.",
+    advice: "If this repeats, the provider or a proxy before it is broken: look at its logs.",
+  },
+  embedding_vector_invalid: {
+    kind: "transient",
+    title: "The embedding provider answered with a vector of no use: zero, or not all numbers.",
+    advice: "If this repeats for one document, the model fails on its text: look at the provider's logs, then retry.",
+  },
   internal_error: {
     kind: "transient",
     title: "Something in Sluice went wrong.",
@@ -223,6 +233,56 @@ const table = {
     advice: "Work goes on when it allows.",
     status: 503,
   },
+  embedding_disconnected: {
+    kind: "outage",
+    breaker: { cause: "embedding" },
+    title: "The embedding provider cut the connection before it had answered.",
+    advice:
+      "Work goes on when it answers. A proxy's limit on a request's size or time may be the cause: see EMBEDDING_MAX_INPUTS.",
+    status: 503,
+  },
+  embedding_timeout: {
+    kind: "outage",
+    breaker: { cause: "embedding" },
+    title: "The embedding provider did not answer in time.",
+    advice: "Work goes on when it does. Raise EMBEDDING_TIMEOUT_MS, or lower EMBEDDING_MAX_INPUTS, for a slow server.",
+    status: 503,
+  },
+  embedding_answer_unreadable: {
+    kind: "outage",
+    breaker: { cause: "embedding" },
+    title: "What answers in the embedding provider's place does not speak its protocol.",
+    advice: "Check OPENAI_BASE_URL, and whether a proxy or a sign-in page stands before the provider.",
+    status: 503,
+  },
+  embedding_model_unknown: {
+    kind: "outage",
+    breaker: { cause: "embedding", isPlain: true },
+    title: "The embedding provider does not have the model.",
+    advice: "Check EMBEDDING_MODEL, and restart the embedder and the gateway.",
+    status: 503,
+  },
+  embedding_dimensions_mismatch: {
+    kind: "outage",
+    breaker: { cause: "embedding", isPlain: true },
+    title: "The embedding provider's vectors are of another length than configured.",
+    advice: "Set EMBEDDING_DIMENSIONS to the model's, and restart the embedder and the gateway.",
+    status: 503,
+  },
+  embedding_share_used: {
+    kind: "outage",
+    breaker: { cause: "embedding", isOwn: true },
+    title: "The organization has used its share of the embedding provider's rate for now.",
+    advice: "Work goes on by itself. See EMBEDDING_ORGANIZATION_TOKENS_PER_MINUTE.",
+    status: 503,
+  },
+  embedding_budget_exhausted: {
+    kind: "outage",
+    breaker: { cause: "budget", isPlain: true, isOwn: true },
+    title: "The organization's embedding budget for this month is used up.",
+    advice: "Raise it (`sluice budget set`) and work goes on at once; otherwise it does with the next month.",
+    status: 503,
+  },
   embedding_unauthorized: {
     kind: "outage",
     breaker: { cause: "embedding", isPlain: true },
@@ -233,8 +293,8 @@ const table = {
   embedding_not_found: {
     kind: "outage",
     breaker: { cause: "embedding", isPlain: true },
-    title: "The embedding provider's address or model does not exist.",
-    advice: "Check OPENAI_BASE_URL and EMBEDDING_MODEL, and restart the embedder and the gateway.",
+    title: "The embedding provider's address does not exist.",
+    advice: "Check OPENAI_BASE_URL, and restart the embedder and the gateway.",
     status: 503,
   },
   embedding_model_inactive: {

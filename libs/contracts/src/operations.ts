@@ -78,7 +78,7 @@ export type Decision = z.infer<typeof Decision>;
 
 /** Why a queue does not go on. */
 export const OpenBreaker = z.object({
-  cause: z.enum(["storage", "parser", "embedding", "failures", "operator"]),
+  cause: z.enum(["storage", "parser", "embedding", "budget", "failures", "operator"]),
   code: z.string(),
   everybody: z.boolean().describe("False: it holds up this organization alone"),
   since: time,
@@ -116,3 +116,44 @@ export const Why = z.object({
   story: z.array(StoryLine).describe("Oldest first; the last 200 events"),
 });
 export type Why = z.infer<typeof Why>;
+
+/** What an organization used of a model in a month (UTC), and what it did not have to pay for again. */
+export const Usage = z.object({
+  month: z.string().describe("YYYY-MM, UTC"),
+  provider: z.string(),
+  model: z.string(),
+  requests: z.number().describe("That it had a part in"),
+  inputs: z.number().describe("Texts"),
+  tokens: z.number().describe("As the provider counts them, where it does"),
+  costUsd: z.number(),
+  unpricedTokens: z.number().describe("Of these no price is known: they are in no cost"),
+  presumedTokens: z.number().describe("Of requests that nobody knows the end of: they are counted as paid for"),
+  savedInputs: z.number().describe("Texts that were not sent because their vectors were there"),
+  savedTokens: z.number(),
+  savedUsd: z.number(),
+});
+export type Usage = z.infer<typeof Usage>;
+export const Budget = z.object({
+  month: z.string(),
+  usd: z.number().nullable().describe("Of a month; null: no limit"),
+  tokens: z.number().nullable(),
+  warnShare: z.number(),
+  usedUsd: z.number(),
+  usedTokens: z.number(),
+  reservedTokens: z.number().describe("Of requests under way"),
+  state: z
+    .enum(["well", "warned", "exhausted"])
+    .describe("Exhausted: its documents wait before embedding, until the budget is raised or the next month"),
+});
+export type Budget = z.infer<typeof Budget>;
+export const UsageQuery = z.strictObject({
+  months: z.coerce.number().int().min(1).max(120).default(12).describe("This one and those before"),
+});
+export const UsageAnswer = z.object({ items: z.array(Usage).describe("Newest first"), budget: Budget });
+export type UsageAnswer = z.infer<typeof UsageAnswer>;
+export const BudgetRequest = z.strictObject({
+  usd: z.number().min(0).max(1e9).nullable().default(null).describe("US dollars a month; null: no limit"),
+  tokens: z.number().int().min(0).max(1e15).nullable().default(null),
+  warnShare: z.number().gt(0).max(1).default(0.8).describe("The share at which it is said that the end is near"),
+});
+export type BudgetRequest = z.infer<typeof BudgetRequest>;

@@ -1,6 +1,7 @@
 import { toSluiceError } from "@sluice/contracts";
 import { createGate, type Gate } from "./gate.js";
-import type { EmbeddingProvider } from "./provider.js";
+import type { Governor } from "./governor.js";
+import { type EmbeddingProvider, RateLimited } from "./provider.js";
 
 export interface Request {
   inputs: number;
@@ -9,10 +10,17 @@ export interface Request {
   error?: unknown;
 }
 
+export interface Answer {
+  vectors: Float32Array[];
+  /** As the provider counts them; 0 where it does not. */
+  tokens: number;
+  latencyMs: number;
+}
+
 export interface Asker {
   gate: Gate;
   /** One request. */
-  ask(texts: readonly { text: string; tokens: number }[]): Promise<Float32Array[]>;
+  ask(texts: readonly { text: string; tokens: number }[]): Promise<Answer>;
   /**
    * Whether the provider is well apart from what it was just asked: something succeeded since then (of `performance.now()`), or a text
    * that can be nobody's fault does now. In an outage that is one request more in a while, however many fail.
@@ -27,30 +35,38 @@ const believedMs = 5_000;
 /** Asks a provider, and keeps in mind how it is. */
 export function createAsker(
   provider: EmbeddingProvider,
-  options: { signal: AbortSignal; onRequest: (request: Request) => void; onLimited?: (ms: number) => void },
+  options: {
+    signal: AbortSignal;
+    governor?: Governor;
+    onRequest: (request: Request) => void;
+    onLimited?: (ms: number) => void;
+  },
 ): Asker {
   const gate = createGate();
+  const { governor } = options;
   let succeededAt = Number.NEGATIVE_INFINITY;
   let illUntil = Number.NEGATIVE_INFINITY;
   let probing: Promise<boolean> | undefined;
 
-  async function ask(texts: readonly { text: string; tokens: number }[]): Promise<Float32Array[]> {
+  async function ask(texts: readonly { text: string; tokens: number }[]): Promise<Answer> {
     const began = performance.now();
     const request = { inputs: texts.length, tokens: texts.reduce((sum, each) => sum + each.tokens, 0) };
     const latencyMs = () => performance.now() - began;
     try {
-      const { vectors, tokens } = await provider.embed(
+      const { vectors, tokens, rates } = await provider.embed(
         texts.map((each) => each.text),
         { signal: options.signal },
       );
       gate.passed();
+      governor?.passed(rates ?? {});
       succeededAt = performance.now();
       illUntil = Number.NEGATIVE_INFINITY;
       options.onRequest({ ...request, latencyMs: latencyMs(), ...(tokens > 0 ? { tokens } : {}) });
-      return vectors;
+      return { vectors, tokens, latencyMs: latencyMs() };
     } catch (error) {
-      const { code, retryAfterMs } = toSluiceError(error);
-      if (code === "embedding_rate_limited") {
+      if (toSluiceError(error).code === "embedding_rate_limited") {
+        const { retryAfterMs } = toSluiceError(error);
+        governor?.refused({ retryAfterMs, ...(error instanceof RateLimited ? error.rates : {}) });
         const longer = gate.close(retryAfterMs);
         options.onLimited?.(longer);
       }

@@ -9,6 +9,7 @@ function provider(fails: (texts: readonly string[], before: number) => SluiceErr
   const made: EmbeddingProvider = {
     model: describeModel("test", "length", 1, true),
     limits: { inputs: 10, tokens: 100 },
+    isInstant: false,
     async embed(texts) {
       const failure = fails(texts, requests.length);
       requests.push([...texts]);
@@ -20,7 +21,7 @@ function provider(fails: (texts: readonly string[], before: number) => SluiceErr
   return { made, requests };
 }
 const options = { lingerMs: 5, concurrency: 2, onRequest: () => {} };
-const texts = (...all: string[]) => all.map((text) => ({ text, tokens: 1 }));
+const texts = (...all: string[]) => all.map((text) => ({ text, tokens: 1, organizationId: "o" }));
 const broken = () => new AnsweredFailure({ cause: new Error("500") });
 const limited = (retryAfterMs: number) => new SluiceError("embedding_rate_limited", { retryAfterMs });
 
@@ -42,8 +43,10 @@ describe("gathering texts into requests", () => {
   it("keeps to the limits of inputs and tokens", async () => {
     const { made, requests } = provider();
     const batcher = createBatcher(made, options);
-    await batcher.embed(Array.from({ length: 25 }, (_, i) => ({ text: "x".repeat(i + 1), tokens: 1 })));
-    await batcher.embed([60, 60, 30].map((tokens) => ({ text: "y", tokens })));
+    await batcher.embed(
+      Array.from({ length: 25 }, (_, i) => ({ text: "x".repeat(i + 1), tokens: 1, organizationId: "o" })),
+    );
+    await batcher.embed([60, 60, 30].map((tokens, i) => ({ text: `y${i}`, tokens, organizationId: "o" })));
     expect(requests.map((request) => request.length)).toEqual([10, 10, 5, 1, 2]);
   });
 });
@@ -136,9 +139,11 @@ describe("a limited rate", () => {
     const finished: number[] = [];
     made.embed = (...call) => embed(...call).finally(() => finished.push(requests.length));
     const batcher = createBatcher(made, { ...options, concurrency: 3 });
-    expect(await outcomes([batcher.embed(Array.from({ length: 60 }, () => ({ text: "x", tokens: 1 })))])).toEqual([
-      "ok",
-    ]);
+    expect(
+      await outcomes([
+        batcher.embed(Array.from({ length: 60 }, () => ({ text: "x", tokens: 1, organizationId: "o" }))),
+      ]),
+    ).toEqual(["ok"]);
     // How many had begun when each ended: three together, one alone, then three together again.
     expect(finished).toEqual([3, 3, 3, 4, 7, 8, 9, 9, 9]);
   });

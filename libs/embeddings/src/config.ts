@@ -31,6 +31,11 @@ export const embeddingConfig = {
   ),
   maxInputs: variable("EMBEDDING_MAX_INPUTS", positive(512), "Texts in a request, at most."),
   maxTokens: variable("EMBEDDING_MAX_TOKENS", positive(100_000), "Tokens in a request, at most."),
+  price: variable(
+    "EMBEDDING_USD_PER_MILLION",
+    z.coerce.number().nonnegative().optional(),
+    "What a million tokens of the model cost you in US dollars, from the start with it on; else what is shipped for OpenAI's models.",
+  ),
   timeoutMs: variable("EMBEDDING_TIMEOUT_MS", positive(60_000), "Longest a request may take; milliseconds."),
 };
 

@@ -1,5 +1,6 @@
 /** Texts to vectors, by whichever provider is configured. The embedder embeds passages with it, the gateway queries. */
-export type { Request as EmbeddingRequest } from "./asker.js";
-export { type Batcher, createBatcher } from "./batcher.js";
+export type { Answer, Request as EmbeddingRequest } from "./asker.js";
+export { type Batcher, type Books, createBatcher, type Text } from "./batcher.js";
 export { createEmbeddingProvider, embeddingConfig } from "./config.js";
-export type { Embedded, EmbeddingModel, EmbeddingProvider } from "./provider.js";
+export { createGovernor, type Rates, type Share, type SharedRates } from "./governor.js";
+export type { Embedded, EmbeddingModel, EmbeddingProvider, StatedRates } from "./provider.js";

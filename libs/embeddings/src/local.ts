@@ -73,6 +73,7 @@ export function createLocalProvider(dimensions: number): EmbeddingProvider {
   return {
     model: describeModel("local", name, dimensions, true),
     limits: { inputs: 512, tokens: 1_000_000 },
+    isInstant: true,
     async embed(texts) {
       const vectors: Float32Array[] = [];
       for (const [i, text] of texts.entries()) {

@@ -1,7 +1,14 @@
-import { SluiceError } from "@sluice/contracts";
+import { describeCode, type ErrorCode, SluiceError } from "@sluice/contracts";
 import { withDeadline } from "@sluice/runtime";
 import OpenAI from "openai";
-import { AnsweredFailure, describeModel, type Embedded, type EmbeddingProvider } from "./provider.js";
+import {
+  AnsweredFailure,
+  describeModel,
+  type Embedded,
+  type EmbeddingProvider,
+  RateLimited,
+  type StatedRates,
+} from "./provider.js";
 
 export interface OpenAiOptions {
   apiKey: string;
@@ -31,23 +38,67 @@ function retryAfterMs(headers: Headers | undefined): number | undefined {
   return said === undefined ? undefined : Math.min(longestPauseMs, Math.max(shortestPauseMs, said));
 }
 
+/** "6m0s", "1.5s", "20ms": as a provider says when something is there again; milliseconds. */
+function durationMs(text: string | undefined): number | undefined {
+  const units: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+  const parts = [...(text ?? "").matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) return undefined;
+  return parts.reduce((sum, [, n, unit]) => sum + Number(n) * (units[unit ?? ""] ?? 0), 0);
+}
+
+/** What the `x-ratelimit-*` headers say. */
+function statedRates(headers: Headers | undefined): StatedRates {
+  const header = (name: string) => headers?.get(`x-ratelimit-${name}`)?.trim() || undefined;
+  const count = (name: string) => {
+    const value = Number(header(name));
+    return header(name) !== undefined && Number.isFinite(value) && value >= 0 ? value : undefined;
+  };
+  const stated: StatedRates = {};
+  for (const what of ["requests", "tokens"] as const) {
+    const limit = count(`limit-${what}`);
+    if (limit !== undefined && limit > 0) stated[what] = limit;
+    const remaining = count(`remaining-${what}`);
+    if (remaining !== undefined) stated[what === "requests" ? "remainingRequests" : "remainingTokens"] = remaining;
+    const resetMs = durationMs(header(`reset-${what}`));
+    if (remaining === 0 && resetMs !== undefined)
+      stated.resetMs = Math.min(longestPauseMs, Math.max(stated.resetMs ?? 0, resetMs));
+  }
+  return stated;
+}
+
 function classify(error: unknown): SluiceError {
-  // An answer that is no JSON. Whatever else is not the API's own error happened on the way, a body that broke off included.
-  if ((error as Error | undefined)?.name === "SyntaxError")
-    return new SluiceError("embedding_response_invalid", { cause: error });
+  const { name } = (error ?? {}) as Partial<Error>;
+  // An answer that is no JSON.
+  if (name === "SyntaxError") return new SluiceError("embedding_answer_unreadable", { cause: error });
+  if (name === "TimeoutError" || error instanceof OpenAI.APIConnectionTimeoutError)
+    return new SluiceError("embedding_timeout", { cause: error });
   if (!(error instanceof OpenAI.APIError) || error.status === undefined)
-    return new SluiceError("embedding_unavailable", { cause: error });
+    return new SluiceError(wasReached(error) ? "embedding_disconnected" : "embedding_unavailable", { cause: error });
   const wait = retryAfterMs(error.headers);
   // An exhausted quota is told as 429 too; either way it passes only by waiting or by somebody's paying.
-  if (error.status === 429) return new SluiceError("embedding_rate_limited", { cause: error, retryAfterMs: wait });
+  if (error.status === 429)
+    return new RateLimited({ cause: error, retryAfterMs: wait, rates: statedRates(error.headers) });
   if (error.status === 401 || error.status === 403)
     return new SluiceError("embedding_unauthorized", { cause: error, retryAfterMs: misconfiguredMs });
-  if (error.status === 404 || error.status === 405 || error.code === "model_not_found")
+  if (error.code === "model_not_found" || error.code === "DeploymentNotFound")
+    return new SluiceError("embedding_model_unknown", { cause: error, retryAfterMs: misconfiguredMs });
+  if (error.status === 404 || error.status === 405)
     return new SluiceError("embedding_not_found", { cause: error, retryAfterMs: misconfiguredMs });
   if (error.status === 400 || error.status === 413 || error.status === 422)
-    return new SluiceError("embedding_input_refused", { cause: error });
+    return error.param === "dimensions"
+      ? new SluiceError("embedding_dimensions_mismatch", { cause: error, retryAfterMs: misconfiguredMs })
+      : new SluiceError("embedding_input_refused", { cause: error });
   if (error.status >= 500) return new AnsweredFailure({ cause: error, retryAfterMs: wait });
   return new SluiceError("embedding_unavailable", { cause: error, retryAfterMs: wait });
+}
+
+/** Whether there was a connection that broke off, rather than none: then the request may have been done, and be paid for. */
+function wasReached(error: unknown): boolean {
+  for (let each = error as { code?: unknown; cause?: unknown } | undefined, depth = 0; each && depth < 5; depth++) {
+    if (each.code === "ECONNRESET" || each.code === "EPIPE" || each.code === "UND_ERR_SOCKET") return true;
+    each = each.cause as typeof each;
+  }
+  return false;
 }
 
 /** Base64 of little-endian floats where the server honours `encoding_format`, numbers where it does not know it. */
@@ -62,21 +113,26 @@ function decode(embedding: unknown): Float32Array | undefined {
 
 /** Puts the answer in order and checks it: the right number, the right size, finite, not zero. */
 function check(answer: OpenAI.CreateEmbeddingResponse, inputs: number, dimensions: number): Embedded {
-  const invalid = (code: string) =>
-    new SluiceError("embedding_response_invalid", { cause: Object.assign(new Error("unusable vectors"), { code }) });
-  if (!Array.isArray(answer?.data)) throw invalid("SHAPE");
+  const invalid = (code: ErrorCode, detail: string) =>
+    new SluiceError(code, {
+      cause: Object.assign(new Error("unusable vectors"), { code: detail }),
+      ...(describeCode(code).kind === "outage" ? { retryAfterMs: misconfiguredMs } : {}),
+    });
+  if (!Array.isArray(answer?.data)) throw invalid("embedding_answer_unreadable", "SHAPE");
   const vectors = new Array<Float32Array | undefined>(inputs);
   for (const item of answer.data as (OpenAI.Embedding | null)[]) {
     const { index, embedding } = item ?? { index: -1, embedding: null };
-    if (vectors[index] !== undefined || index < 0 || index >= inputs) throw invalid("INDEX");
+    if (!Number.isInteger(index) || vectors[index] !== undefined || index < 0 || index >= inputs)
+      throw invalid("embedding_count_mismatch", "INDEX");
     const vector = decode(embedding);
-    if (vector?.length !== dimensions) throw invalid("DIMENSIONS");
-    if (!vector.every(Number.isFinite)) throw invalid("NOT_FINITE");
-    if (vector.every((value) => value === 0)) throw invalid("ZERO");
+    if (vector === undefined) throw invalid("embedding_vector_invalid", "ENCODING");
+    if (vector.length !== dimensions) throw invalid("embedding_dimensions_mismatch", "DIMENSIONS");
+    if (!vector.every(Number.isFinite)) throw invalid("embedding_vector_invalid", "NOT_FINITE");
+    if (vector.every((value) => value === 0)) throw invalid("embedding_vector_invalid", "ZERO");
     vectors[index] = vector;
   }
   const complete = vectors.filter((vector) => vector !== undefined);
-  if (complete.length !== inputs) throw invalid("COUNT");
+  if (complete.length !== inputs) throw invalid("embedding_count_mismatch", "COUNT");
   return { vectors: complete, tokens: answer.usage?.total_tokens ?? 0 };
 }
 
@@ -93,27 +149,31 @@ export function createOpenAiProvider(options: OpenAiOptions): EmbeddingProvider 
   return {
     model: describeModel("openai", options.model, options.dimensions, false),
     limits: { inputs: options.maxInputs, tokens: options.maxTokens },
+    isInstant: false,
     async embed(texts, { signal } = {}) {
-      let answer: OpenAI.CreateEmbeddingResponse;
+      let answered: { data: OpenAI.CreateEmbeddingResponse; response: Response };
       try {
         // The SDK's timeout ends with the answer's head; this one covers the body as well.
-        answer = await withDeadline(options.timeoutMs, signal, (within) =>
-          client.embeddings.create(
-            // A quarter of the bytes of numbers in JSON. Said here, the SDK leaves the decoding to us, which servers need that
-            // answer in numbers all the same.
-            {
-              model: options.model,
-              input: [...texts],
-              encoding_format: "base64",
-              ...(options.sendDimensions ? { dimensions: options.dimensions } : {}),
-            },
-            { signal: within },
-          ),
+        answered = await withDeadline(options.timeoutMs, signal, (within) =>
+          client.embeddings
+            .create(
+              // A quarter of the bytes of numbers in JSON. Said here, the SDK leaves the decoding to us, which servers need that
+              // answer in numbers all the same.
+              {
+                model: options.model,
+                input: [...texts],
+                encoding_format: "base64",
+                ...(options.sendDimensions ? { dimensions: options.dimensions } : {}),
+              },
+              { signal: within },
+            )
+            .withResponse(),
         );
       } catch (error) {
         throw classify(error);
       }
-      return check(answer, texts.length, options.dimensions);
+      const checked = check(answered.data, texts.length, options.dimensions);
+      return { ...checked, rates: statedRates(answered.response.headers) };
     },
   };
 }

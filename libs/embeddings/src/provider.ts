@@ -21,18 +21,42 @@ export interface EmbeddingModel {
 export interface Embedded {
   /** One a text, in order, finite and not zero. */
   vectors: Float32Array[];
-  /** As the provider counts them. */
+  /** As the provider counts them; 0 where it does not. */
   tokens: number;
+  /** What the provider says of its limits. */
+  rates?: StatedRates;
+}
+
+/** A provider's limits by the minute and what is left of them now, as far as it says. */
+export interface StatedRates {
+  requests?: number;
+  tokens?: number;
+  remainingRequests?: number;
+  remainingTokens?: number;
+  /** Until what is used up is there again; milliseconds. */
+  resetMs?: number;
+}
+
+/** The provider limits the rate. */
+export class RateLimited extends SluiceError {
+  readonly rates: StatedRates;
+  constructor(more: { cause?: unknown; retryAfterMs?: number; rates?: StatedRates }) {
+    super("embedding_rate_limited", more);
+    this.rates = more.rates ?? {};
+  }
 }
 
 export interface EmbeddingProvider {
   readonly model: EmbeddingModel;
   /** What one request may hold. */
   readonly limits: { inputs: number; tokens: number };
+  /** A vector takes less time to compute than to keep and to find again, and costs nothing. */
+  readonly isInstant: boolean;
   /**
-   * Embeds texts in one request. Throws a SluiceError: `embedding_rate_limited` (with retryAfterMs where the provider says),
-   * `embedding_unavailable` (an AnsweredFailure where the provider itself said so), `embedding_unauthorized`, `embedding_not_found`,
-   * `embedding_input_refused`, `embedding_response_invalid`.
+   * Embeds texts in one request. Throws a SluiceError: a RateLimited (with retryAfterMs where the provider says); `embedding_unavailable` (an
+   * AnsweredFailure where the provider itself said so), `embedding_disconnected`, `embedding_timeout`, `embedding_unauthorized`, `embedding_not_found`,
+   * `embedding_model_unknown`, `embedding_answer_unreadable`, `embedding_dimensions_mismatch`: nobody's text is at fault;
+   * `embedding_input_refused`, `embedding_count_mismatch`, `embedding_vector_invalid`: one of them may be.
    */
   embed(texts: readonly string[], options?: { signal?: AbortSignal }): Promise<Embedded>;
 }

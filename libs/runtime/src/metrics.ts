@@ -39,6 +39,18 @@ const catalog = {
     [1, 4, 16, 64, 128, 256, 512, 1024, 2048],
   ),
   embeddingTokens: counter("sluice_embedding_tokens_total", "Tokens sent.", ["model"]),
+  embeddingCost: counter("sluice_embedding_cost_usd_total", "What requests cost by the price table, in US dollars.", [
+    "model",
+  ]),
+  embeddingCacheHits: counter(
+    "sluice_embedding_cache_hits_total",
+    "Texts that were not sent because the organization had their vectors.",
+    ["model"],
+  ),
+  embeddingSavedTokens: counter("sluice_embedding_saved_tokens_total", "Tokens of those texts.", ["model"]),
+  budgets: counter("sluice_budgets_total", "Organizations' budgets that came near their end, or to it, in a month.", [
+    "state",
+  ]),
   throttledSeconds: counter("sluice_throttled_seconds_total", "Time spent waiting for a provider's limits.", [
     "provider",
   ]),

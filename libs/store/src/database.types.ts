@@ -107,6 +107,10 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: undefined;
       };
+      sluice_expire_reservations: {
+        Args: { p_limit: number };
+        Returns: number;
+      };
       sluice_expire_uploads: {
         Args: Record<PropertyKey, never>;
         Returns: undefined;
@@ -114,6 +118,10 @@ export type Database = {
       sluice_fail_stage: {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_code: string; p_max_attempts: number; p_delay_ms: number; p_duration_ms: number };
         Returns: string;
+      };
+      sluice_find_vectors: {
+        Args: { p_model: string; p_items: Json };
+        Returns: Json;
       };
       sluice_finish_request: {
         Args: { p_organization: string; p_key: string; p_status: number; p_response: Json };
@@ -137,6 +145,10 @@ export type Database = {
       };
       sluice_hand_over: {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_queue: string; p_duration_ms: number };
+        Returns: Json;
+      };
+      sluice_keep_vectors: {
+        Args: { p_model: string; p_request: string; p_tokens: number; p_latency_ms: number; p_items: Json };
         Returns: Json;
       };
       sluice_ledger: {
@@ -244,7 +256,11 @@ export type Database = {
         Returns: Json;
       };
       sluice_register_model: {
-        Args: { p_id: string; p_provider: string; p_name: string; p_dimensions: number; p_lexical: boolean };
+        Args: { p_id: string; p_provider: string; p_name: string; p_dimensions: number; p_lexical: boolean; p_usd_per_million?: number };
+        Returns: undefined;
+      };
+      sluice_release_embedding: {
+        Args: { p_request: string; p_presumed: boolean; p_latency_ms: number };
         Returns: undefined;
       };
       sluice_release_lease: {
@@ -265,6 +281,10 @@ export type Database = {
       };
       sluice_requeue: {
         Args: { p_items: Json; p_max_deaths: number };
+        Returns: Json;
+      };
+      sluice_reserve_embedding: {
+        Args: { p_request: string; p_provider: string; p_model: string; p_shares: Json; p_ttl_ms: number };
         Returns: Json;
       };
       sluice_reviews: {
@@ -295,8 +315,16 @@ export type Database = {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_after: number; p_limit: number; p_length: number };
         Returns: Json;
       };
+      sluice_set_budget: {
+        Args: { p_organization: string; p_caller: Json; p_budget: Json };
+        Returns: Json;
+      };
       sluice_set_member: {
         Args: { p_organization: string; p_user: string; p_role: string };
+        Returns: undefined;
+      };
+      sluice_set_price: {
+        Args: { p_organization: string; p_provider: string; p_model: string; p_usd_per_million: number; p_since: string };
         Returns: undefined;
       };
       sluice_settle_delivery: {
@@ -330,6 +358,10 @@ export type Database = {
       sluice_touch_request: {
         Args: { p_organization: string; p_key: string };
         Returns: undefined;
+      };
+      sluice_usage: {
+        Args: { p_organization: string; p_caller: Json; p_months: number };
+        Returns: Json;
       };
       sluice_watch_failures: {
         Args: { p_window_ms: number; p_share: number; p_least: number; p_permanent: string[]; p_queues: Json };

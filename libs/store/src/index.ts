@@ -7,6 +7,8 @@ import { createReading } from "./reading.js";
 import { createRpc, type StoreOptions } from "./rpc.js";
 import { createSupervision } from "./supervision.js";
 import { createTenancy } from "./tenancy.js";
+import { createUsage } from "./usage.js";
+import { createVectors } from "./vectors.js";
 import { createWebhooks } from "./webhooks.js";
 import { createWork } from "./work.js";
 
@@ -17,6 +19,8 @@ export function createStore(options: StoreOptions) {
     tenancy: createTenancy(rpc),
     intake,
     work: createWork(rpc),
+    vectors: createVectors(rpc),
+    usage: createUsage(rpc),
     reading: createReading(rpc),
     operations: createOperations(rpc),
     webhooks: createWebhooks(rpc),
@@ -48,6 +52,7 @@ export { connectPostgres } from "./postgres.js";
 export type { DerivedKind } from "./reading.js";
 export type { EventCursor, Finding, Stats, StoredEvent, Stranded } from "./supervision.js";
 export { allScopes, type Organization, type ScopeName } from "./tenancy.js";
+export { type KeyedChunk, textKey } from "./vectors.js";
 export type { DueDelivery } from "./webhooks.js";
 export {
   type Begun,

@@ -326,6 +326,8 @@ export function createWork(rpc: Rpc) {
       name: string;
       dimensions: number;
       lexical: boolean;
+      /** US dollars for a million tokens, where that is configured. */
+      price?: number;
     }): Promise<void> {
       await rpc.call(
         "sluice_register_model",
@@ -335,6 +337,7 @@ export function createWork(rpc: Rpc) {
           p_name: model.name,
           p_dimensions: model.dimensions,
           p_lexical: model.lexical,
+          p_usd_per_million: model.price ?? null,
         },
         z.unknown(),
       );
@@ -363,27 +366,6 @@ export function createWork(rpc: Rpc) {
           p_last: last === undefined || last.length === 0 ? null : last.map(vectorRow),
         },
         Sealed,
-      );
-    },
-    async recordUsage(usage: {
-      organizationId: string;
-      provider: string;
-      model: string;
-      inputs: number;
-      tokens: number;
-      latencyMs: number;
-    }): Promise<void> {
-      await rpc.call(
-        "sluice_record_usage",
-        {
-          p_organization: usage.organizationId,
-          p_provider: usage.provider,
-          p_model: usage.model,
-          p_inputs: usage.inputs,
-          p_tokens: usage.tokens,
-          p_latency_ms: Math.round(usage.latencyMs),
-        },
-        z.unknown(),
       );
     },
   };

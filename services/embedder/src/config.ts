@@ -5,6 +5,7 @@ import { storeConfig } from "@sluice/store";
 import { z } from "zod";
 
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+const positiveOr = z.coerce.number().int().positive().optional();
 
 export const embedderConfig = {
   store: storeConfig,
@@ -17,6 +18,22 @@ export const embedderConfig = {
     "Documents an embedder works on at once; their chunks share requests.",
   ),
   requests: variable("EMBEDDER_REQUESTS", positive(4), "Requests to the provider under way at once."),
+  pace: {
+    requests: variable(
+      "EMBEDDING_REQUESTS_PER_MINUTE",
+      positiveOr,
+      "Requests to the provider a minute, of all embedders together; else what the provider says, and what it refuses.",
+    ),
+    tokens: variable("EMBEDDING_TOKENS_PER_MINUTE", positiveOr, "The same for tokens."),
+  },
+  share: {
+    requests: variable(
+      "EMBEDDING_ORGANIZATION_REQUESTS_PER_MINUTE",
+      positiveOr,
+      "Of these, what one organization may have a part in; unlimited unless given.",
+    ),
+    tokens: variable("EMBEDDING_ORGANIZATION_TOKENS_PER_MINUTE", positiveOr, "The same for its tokens."),
+  },
   lingerMs: variable(
     "EMBEDDER_LINGER_MS",
     positive(200),

@@ -1,11 +1,14 @@
 import { forSearch, SluiceError, withPrefix } from "@sluice/contracts";
 import type { Batcher, EmbeddingModel } from "@sluice/embeddings";
-import type { HandlerResult } from "@sluice/queue";
+import { coalesce, type HandlerResult } from "@sluice/queue";
 import type { Metrics } from "@sluice/runtime";
-import type { ChunkToEmbed, ChunkVector, Store, Task } from "@sluice/store";
+import { type ChunkToEmbed, type ChunkVector, type Store, type Task, textKey } from "@sluice/store";
+import type { ChunkText } from "./books.js";
 
 // As pgvector text a row of 1,536 dimensions is about 12 kB: a call stays near a megabyte. As many chunks come with the task.
 const rowsPerCall = 100;
+/** Texts of one document on their way at once: some requests' worth, so that a long document fills them without being in memory whole. */
+const mostInHand = 2_000;
 
 /**
  * How long after it was begun a document still waits here for a rate limit to pass; later, or for longer, it is handed back, so that
@@ -29,23 +32,89 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 }
 
 /**
- * Chunks in, vectors out. Vectors are stored as soon as they are there: a crash repeats only the requests that were under way. What they
- * cost is recorded before they are stored: no vector is ever kept that is not in the books.
+ * Chunks in, vectors out. What costs nothing is computed and goes with the seal. What is paid for is looked for first, and kept by the books as
+ * soon as its request is finished: a crash repeats only the requests that were under way.
  */
 export function createEmbedHandler(deps: {
   work: Store["work"];
+  vectors: Store["vectors"];
   metrics: Metrics;
   worker: string;
-  batcher: Batcher;
+  batcher: Batcher<ChunkText>;
   model: EmbeddingModel;
+  isInstant: boolean;
 }) {
-  const { work, model } = deps;
+  const { work, model, batcher, metrics } = deps;
+  // Documents that are taken up together are looked for together.
+  const find = coalesce(
+    async (pages: ChunkText[][]) => {
+      const found = new Set(await deps.vectors.find(model.id, pages.flat()));
+      return pages.map((page) => page.filter((each) => !found.has(each.chunkId)));
+    },
+    { most: 16, atOnce: 2 },
+  );
+  const keyed = ({ organizationId, ingestionId, generation }: Task, chunk: ChunkToEmbed): ChunkText => {
+    const text = textToEmbed(chunk);
+    const key = deps.isInstant ? "" : textKey(organizationId, model.id, text);
+    return { organizationId, ingestionId, generation, chunkId: chunk.id, key, text, tokens: chunk.tokenCount };
+  };
 
-  async function record(organizationId: string, chunks: ChunkToEmbed[], latencyMs: number): Promise<void> {
-    if (model.lexical) return;
-    const tokens = chunks.reduce((sum, chunk) => sum + chunk.tokenCount, 0);
-    const { provider, name } = model;
-    await work.recordUsage({ organizationId, provider, model: name, inputs: chunks.length, tokens, latencyMs });
+  /** Pages of the chunks that have no vector; null when the work is no longer this worker's. */
+  async function* pagesOf(task: Task): AsyncGenerator<ChunkText[] | null> {
+    for (let page = task.chunks; ; ) {
+      yield page?.map((chunk) => keyed(task, chunk)) ?? null;
+      if (page === null || page.length < rowsPerCall) return;
+      page = await work.chunksToEmbed(task, model.id, page.at(-1)?.ordinal ?? -1, rowsPerCall);
+    }
+  }
+
+  /** Computes the vectors and stores all but the last, which go with the seal; null when the work is somebody else's. */
+  async function compute(task: Task, signal: AbortSignal): Promise<ChunkVector[] | null> {
+    let last: ChunkVector[] = [];
+    for await (const page of pagesOf(task)) {
+      signal.throwIfAborted();
+      if (page === null) return null;
+      if (last.length > 0) await work.putEmbeddings(model.id, last);
+      const vectors = await unlessAborted(batcher.embed(page), signal);
+      last = page.map((each, i) => ({ ...each, vector: vectors[i] as Float32Array }));
+    }
+    return last;
+  }
+
+  /** Finds or buys the vectors; null when the work is somebody else's. */
+  async function buy(task: Task, signal: AbortSignal): Promise<[] | null> {
+    const patientUntil = performance.now() + patienceMs;
+    const underWay = new Set<Promise<unknown>>();
+    let inHand = 0;
+    let failure: { error: unknown } | undefined;
+    for await (const page of pagesOf(task)) {
+      signal.throwIfAborted();
+      if (page === null) return null;
+      if (page.length === 0) break;
+      const missing = await find(page);
+      const hits = page.length - missing.length;
+      metrics.embeddingCacheHits.inc({ model: model.name }, hits);
+      const tokens = (texts: ChunkText[]) => texts.reduce((sum, each) => sum + each.tokens, 0);
+      metrics.embeddingSavedTokens.inc({ model: model.name }, tokens(page) - tokens(missing));
+      if (missing.length === 0) continue;
+      inHand += missing.length;
+      const asked = batcher
+        .embed(missing, patientUntil)
+        .catch((error: unknown) => {
+          failure ??= { error };
+        })
+        .finally(() => {
+          inHand -= missing.length;
+          underWay.delete(asked);
+        });
+      underWay.add(asked);
+      while (inHand > mostInHand) await unlessAborted(Promise.race(underWay), signal);
+      if (failure !== undefined) break;
+    }
+    // What others of its requests bring is kept before it is handed back.
+    await unlessAborted(Promise.all(underWay), signal);
+    if (failure !== undefined) throw failure.error;
+    return [];
   }
 
   return async (task: Task, signal: AbortSignal): Promise<HandlerResult> => {
@@ -53,34 +122,12 @@ export function createEmbedHandler(deps: {
     if (task.activeModel !== null && task.activeModel !== model.id) {
       throw new SluiceError("embedding_model_inactive", { retryAfterMs: 60_000 });
     }
-    let chunks: ChunkToEmbed[] | null = task.chunks;
-    let last: ChunkVector[] = [];
-    for (;;) {
-      signal.throwIfAborted();
-      if (chunks === null) return { outcome: "stale" };
-      if (chunks.length === 0) break;
-      const sent = performance.now();
-      const texts = chunks.map((chunk) => ({ text: textToEmbed(chunk), tokens: chunk.tokenCount }));
-      const vectors = await unlessAborted(deps.batcher.embed(texts, began + patienceMs), signal);
-      const { organizationId, ingestionId, generation } = task;
-      await record(organizationId, chunks, performance.now() - sent);
-      signal.throwIfAborted();
-      last = chunks.map((chunk, i) => ({
-        organizationId,
-        ingestionId,
-        generation,
-        chunkId: chunk.id,
-        vector: vectors[i] as Float32Array,
-      }));
-      // Fewer than a call's worth are the last: their vectors go with the seal.
-      if (chunks.length < rowsPerCall) break;
-      await work.putEmbeddings(model.id, last);
-      last = [];
-      chunks = await work.chunksToEmbed(task, model.id, chunks.at(-1)?.ordinal ?? -1, rowsPerCall);
-    }
+    const last = await (deps.isInstant ? compute : buy)(task, signal);
+    if (last === null) return { outcome: "stale" };
+    signal.throwIfAborted();
     const sealed = await work.sealEmbed(task, deps.worker, model.id, performance.now() - began, last);
     if (sealed.outcome === "sealed" && sealed.sinceAcceptedMs !== undefined) {
-      deps.metrics.timeToSearchable.observe(sealed.sinceAcceptedMs / 1_000);
+      metrics.timeToSearchable.observe(sealed.sinceAcceptedMs / 1_000);
     }
     return sealed;
   };

@@ -1,23 +1,43 @@
 import { toSluiceError } from "@sluice/contracts";
-import { createBatcher, createEmbeddingProvider } from "@sluice/embeddings";
-import { createStageService } from "@sluice/queue";
+import { createBatcher, createEmbeddingProvider, createGovernor } from "@sluice/embeddings";
+import { createSharedRates, createStageService } from "@sluice/queue";
 import type { ConfigOf, Service, ServiceTools } from "@sluice/runtime";
 import { createStore } from "@sluice/store";
+import { type ChunkText, createBooks } from "./books.js";
 import type { embedderConfig } from "./config.js";
 import { createEmbedHandler } from "./handler.js";
 
 export { embedderConfig } from "./config.js";
 
+/** Keeping what a request brought takes no longer, or somebody died. */
+const keepingMs = 240_000;
+
 /** Chunks → vectors, in requests that span documents. */
 export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: ServiceTools): Service {
-  const { metrics } = tools;
+  const { metrics, logger } = tools;
   const store = createStore(config.store);
   const provider = createEmbeddingProvider(config.embedding);
-  const { model } = provider;
-  const batcher = createBatcher(provider, {
+  const { model, isInstant } = provider;
+  const { baseUrl, apiKey, timeoutMs, price } = config.embedding;
+  const rates = isInstant
+    ? undefined
+    : createSharedRates({
+        redis: config.queue,
+        prefix: config.queue.prefix,
+        // Providers count by key and model.
+        provider: `${baseUrl} ${apiKey} ${model.name}`,
+        member: tools.worker,
+        ceiling: config.pace,
+        organization: config.share,
+      });
+  const batcher = createBatcher<ChunkText>(provider, {
     // What is computed here costs nothing by the request.
-    lingerMs: model.provider === "local" ? 0 : config.lingerMs,
+    lingerMs: isInstant ? 0 : config.lingerMs,
     concurrency: config.requests,
+    books: isInstant
+      ? undefined
+      : createBooks({ vectors: store.vectors, model, metrics, logger, ttlMs: timeoutMs + keepingMs }),
+    governor: rates && createGovernor(rates, config.pace),
     onRequest({ inputs, tokens, error }) {
       const outcome = error === undefined ? "ok" : toSluiceError(error).code;
       metrics.embeddingRequests.inc({ provider: model.provider, outcome });
@@ -37,8 +57,19 @@ export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: S
     concurrency: config.concurrency,
     work: store.work,
     databaseReady: store.ready,
-    prepare: () => store.work.registerModel(model),
-    dispose: async () => batcher.destroy(),
-    handler: createEmbedHandler({ work: store.work, metrics, worker: tools.worker, batcher, model }),
+    prepare: () => store.work.registerModel({ ...model, price }),
+    async dispose() {
+      batcher.destroy();
+      await rates?.destroy();
+    },
+    handler: createEmbedHandler({
+      work: store.work,
+      vectors: store.vectors,
+      metrics,
+      worker: tools.worker,
+      batcher,
+      model,
+      isInstant,
+    }),
   });
 }

@@ -20,6 +20,7 @@ import { searchOperations } from "./routes/search.js";
 import { serviceOperations } from "./routes/service.js";
 import { streamOperations } from "./routes/streams.js";
 import { uploadOperations } from "./routes/uploads.js";
+import { usageOperations } from "./routes/usage.js";
 import { webhookOperations } from "./routes/webhooks.js";
 import { whyOperations } from "./routes/why.js";
 
@@ -37,6 +38,7 @@ export function createApp(context: GatewayContext): Express {
     ...deadLetterOperations(context),
     ...queueOperations(context),
     ...ledgerOperations(context),
+    ...usageOperations(context),
     ...reviewOperations(context),
     ...webhookOperations(context),
     ...serviceOperations(context, described),

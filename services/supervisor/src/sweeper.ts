@@ -45,6 +45,10 @@ export function createSweeper(deps: { store: Store; metrics: Metrics; logger: Lo
       const { paths } = await supervision.orphanedObjects(deps.orphanGraceMs, walk);
       return { count: await erase(paths), more: false };
     },
+    async reservations() {
+      const count = await deps.store.vectors.expire(most);
+      return { count, more: count === most };
+    },
     async answers() {
       await supervision.expireRequests();
       await deps.store.intake.expireUploads();

@@ -44,6 +44,8 @@ describe("what the service says of itself", () => {
         "POST /v1/admin/queues/pause",
         "POST /v1/admin/queues/resume",
         "GET /v1/ledger",
+        "GET /v1/usage",
+        "POST /v1/admin/budget",
         "GET /v1/reviews",
         "POST /v1/uploads",
         `POST ${batch}/documents`,

@@ -7,6 +7,8 @@ export interface Asked {
   dimensions: number | undefined;
   encoding: string | undefined;
   authorization: string | undefined;
+  /** Of the other side: one for each connection. */
+  port: number | undefined;
 }
 /** How a request is answered; `undefined` for properly. */
 export type Mood = (asked: Asked, response: ServerResponse) => boolean | undefined;
@@ -21,6 +23,8 @@ export interface EmbeddingServer {
 }
 
 export const dimensions = 16;
+/** What each request counts for, whatever is in it. */
+export const tokensOfRequest = 7;
 
 /** Meaning, as far as this server understands it: words of one row mean the same. */
 const meanings = [
@@ -60,14 +64,25 @@ export function embeddings(
     index,
     embedding: asked.encoding === "base64" ? base64(vectorOf(text)) : vectorOf(text),
   }));
-  return { object: "list", model: "test", data: change(items), usage: { prompt_tokens: 7, total_tokens: 7 } };
+  return {
+    object: "list",
+    model: "test",
+    data: change(items),
+    usage: { prompt_tokens: tokensOfRequest, total_tokens: tokensOfRequest },
+  };
 }
 
 async function read(request: IncomingMessage): Promise<Asked> {
   let body = "";
   for await (const chunk of request) body += chunk;
   const { input, dimensions: wanted, encoding_format: encoding } = JSON.parse(body);
-  return { input, dimensions: wanted, encoding, authorization: request.headers.authorization };
+  return {
+    input,
+    dimensions: wanted,
+    encoding,
+    authorization: request.headers.authorization,
+    port: request.socket.remotePort,
+  };
 }
 
 export async function startEmbeddingServer(): Promise<EmbeddingServer> {
