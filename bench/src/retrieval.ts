@@ -140,8 +140,10 @@ export async function retrievalBench(args: string[]): Promise<boolean> {
         ]),
       ),
     );
-    const alone = differences["full text"];
-    const passed = unanswered.length === 0 && (alone?.ndcg10.low ?? 0) > 0 && (alone?.recall10.low ?? 0) > 0;
+    // Full text alone takes all words of a question to be meant; the other reading is the one that is hard to beat.
+    const alone = ["full text", "full text, any word"].map((name) => differences[name]);
+    const isBetter = alone.every((each) => each !== undefined && each.ndcg10.low > 0 && each.recall10.low > 0);
+    const passed = unanswered.length === 0 && isBetter;
     console.log(
       JSON.stringify({
         bench: "retrieval",

@@ -39,6 +39,10 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: Json;
       };
+      sluice_build_vector_index: {
+        Args: { p_model: string };
+        Returns: string;
+      };
       sluice_cancel_step: {
         Args: { p_limit: number };
         Returns: number;
@@ -288,7 +292,7 @@ export type Database = {
         Returns: Json;
       };
       sluice_search: {
-        Args: { p_organization: string; p_caller: Json; p_query: string; p_mode: string; p_vector: string; p_model: string; p_filter: Json; p_limit: number; p_query_hash: string };
+        Args: { p_organization: string; p_caller: Json; p_query: string; p_mode: string; p_vector: string; p_model: string; p_filter: Json; p_limit: number; p_query_hash: string; p_options?: Json };
         Returns: Json;
       };
       sluice_sections_to_chunk: {
@@ -330,6 +334,14 @@ export type Database = {
       sluice_touch_request: {
         Args: { p_organization: string; p_key: string };
         Returns: undefined;
+      };
+      sluice_vector_indexes: {
+        Args: Record<PropertyKey, never>;
+        Returns: Json;
+      };
+      sluice_vector_recall: {
+        Args: { p_model: string; p_samples: number };
+        Returns: Json;
       };
       sluice_watch_failures: {
         Args: { p_window_ms: number; p_share: number; p_least: number; p_permanent: string[]; p_queues: Json };
