@@ -4,6 +4,7 @@ import { ingestBench } from "./ingest.js";
 import { parseBench } from "./parse.js";
 import { queueBench } from "./queue.js";
 import { retrievalBench } from "./retrieval.js";
+import { searchBench } from "./search.js";
 import { shareBench } from "./share.js";
 
 /** Each prints what it measured, ends with one line of JSON, and exits 1 when it fell short of a promise in the docs. */
@@ -14,6 +15,7 @@ const benches: Record<string, (args: string[]) => Promise<boolean>> = {
   parse: parseBench,
   queue: queueBench,
   retrieval: retrievalBench,
+  search: searchBench,
   share: shareBench,
 };
 

@@ -3,6 +3,8 @@ import type { SearchFilter } from "@sluice/contracts";
 import { startTestSupabase, type TestSupabase } from "@sluice/local";
 import { allScopes, createStore, type Scope, type Store } from "@sluice/store";
 import type { z } from "zod";
+import { until } from "./support/checks.js";
+import { createPipeline } from "./support/pipeline.js";
 
 // Vectors put in by SQL: what matters here is how they are found.
 
@@ -19,11 +21,11 @@ const organization = async (): Promise<Scope> => {
   return { organizationId, caller: { kind: "api_key", id } };
 };
 /** Documents of one passage each; every hundredth is tagged `rare`, one `single`, nine of ten are replaced where `replaced`. */
-const fill = ({ organizationId }: Scope, count: number, options: { replaced?: boolean } = {}) =>
-  supabase.exec(`
+const fill = ({ organizationId }: Scope, count: number, options: { replaced?: boolean; into?: TestSupabase } = {}) =>
+  (options.into ?? supabase).exec(`
     with n as (select i, gen_random_uuid() as document, gen_random_uuid() as ingestion, gen_random_uuid() as chunk from generate_series(1, ${count}) i),
     d as (insert into sluice.documents (id, organization_id, identity_key, content_hash, tags, standing)
-      select document, '${organizationId}', 'i' || i, 'h', case when i = 7 then '{rare,single}'::text[] when i % 100 = 0 then '{rare}' else '{}' end,
+      select document, '${organizationId}', 'i' || document, 'h', case when i = 7 then '{rare,single}'::text[] when i % 100 = 0 then '{rare}' else '{}' end,
         case when ${options.replaced === true} and i % 10 > 0 then 'replaced' else 'current' end from n),
     g as (insert into sluice.ingestions (id, organization_id, document_id, revision, status, next_queue, object_path, content_hash, byte_length, active,
         parsed_generation, chunked_generation, chunk_count)
@@ -124,5 +126,30 @@ describe("vectors", () => {
       [model, `vector(${dimensions})`],
       [wide, null],
     ]);
+  });
+});
+
+describe("the supervisor", () => {
+  it("builds the index once there are enough vectors, and says so before", async () => {
+    const pipeline = await createPipeline({ VECTOR_INDEX_FROM: "30", VECTOR_INDEX_INTERVAL_MS: "300" });
+    try {
+      await pipeline.store.work.registerModel({
+        id: model,
+        provider: "test",
+        name: "narrow",
+        dimensions,
+        lexical: false,
+      });
+      const scope = await pipeline.organization();
+      await fill(scope, 29, { into: pipeline.supabase });
+      await pipeline.start("supervisor");
+      const indexed = async () => (await pipeline.store.vectorIndexes.list())[0]?.index ?? null;
+      expect(await indexed()).toBeNull();
+      await fill(scope, 1, { into: pipeline.supabase });
+      await until(async () => (await indexed()) === `vector(${dimensions})`);
+      expect(pipeline.logs.filter((line) => line.includes("index.wanted"))).toHaveLength(1);
+    } finally {
+      await pipeline.destroy();
+    }
   });
 });

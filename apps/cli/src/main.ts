@@ -18,6 +18,7 @@ import { reprocessCommand } from "./commands/reprocess.js";
 import { searchCommand } from "./commands/search.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
+import { indexCommand } from "./commands/vector-index.js";
 import { webhooksCommand } from "./commands/webhooks.js";
 import { whyCommand } from "./commands/why.js";
 import { CommandError, exitCodes } from "./exit-codes.js";
@@ -36,6 +37,7 @@ for (const add of [
   statusCommand,
   whyCommand,
   searchCommand,
+  indexCommand,
   batchCommand,
   deadLettersCommand,
   reprocessCommand,

@@ -49,6 +49,7 @@ create function public.sluice_vector_indexes() returns jsonb
 language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
 begin
   return (select coalesce(jsonb_agg(jsonb_build_object('model', m.id, 'dimensions', m.dimensions, 'vectors', n.vectors, 'index', sluice.vector_index(m.id),
+      'canHave', m.dimensions <= 4000, 'isEmbedded', version() like '%wasm%',
       'bytes', (select pg_relation_size(c.oid) from pg_class c where c.relnamespace = 'sluice'::regnamespace and c.relname = sluice.vector_index_name(m.id)))
       order by m.id), '[]')
     from (select model, count(*) as vectors from embeddings group by model) n join embedding_models m on m.id = n.model);

@@ -204,6 +204,7 @@ export const SearchFilter = DocumentFilter.omit({ status: true, code: true }).ex
     .optional()
     .describe("Also what was replaced, corrected, withdrawn or cancelled; hits say so"),
 });
+export type SearchFilter = z.infer<typeof SearchFilter>;
 /** White space is text; other control characters, and halves of surrogate pairs, come from something broken. */
 const unreadable = /(?!\s)[\p{Cc}\p{Cs}]/u;
 export const SearchRequest = z.strictObject({

@@ -8,11 +8,15 @@ const VectorIndex = z.object({
   vectors: z.number(),
   index: z.string().nullable(),
   bytes: z.number().nullable(),
+  /** False for more dimensions than an index takes. */
+  canHave: z.boolean(),
+  /** On the embedded database, which does nothing else while it builds. */
+  isEmbedded: z.boolean(),
 });
 /** A model that has vectors; `index` is the type of its index's numbers, null while there is none. */
 export type VectorIndex = z.infer<typeof VectorIndex>;
 const Recall = z.object({ samples: z.number(), recall: z.number().nullable() }).nullable();
-const Built = z.enum(["built", "not_possible"]);
+const Built = z.enum(["built", "building", "not_possible"]);
 export type Built = z.infer<typeof Built>;
 
 /** The indexes by which vectors are found, one per model. */
@@ -34,13 +38,15 @@ export function createVectorIndexes(rpc: Rpc) {
 
 /** Builds a model's index beside what goes on, over a connection of its own to a PostgreSQL server. Half-precision numbers where pgvector has them. */
 export async function buildVectorIndex(db: SqlRunner, model: string): Promise<Built> {
-  const [found] = await db.query<{ sql: string | null; name: string; broken: boolean }>(
+  const [found] = await db.query<{ sql: string | null; name: string; broken: boolean; building: boolean }>(
     `select sluice.vector_index_sql($1, true, to_regtype('extensions.halfvec') is not null) as sql, sluice.vector_index_name($1) as name,
        exists (select from pg_class c join pg_index x on x.indexrelid = c.oid where c.relnamespace = 'sluice'::regnamespace
-         and c.relname = sluice.vector_index_name($1) and not x.indisvalid) as broken`,
+         and c.relname = sluice.vector_index_name($1) and not x.indisvalid) as broken,
+       exists (select from pg_stat_progress_create_index p join pg_class c on c.oid = p.index_relid where c.relname = sluice.vector_index_name($1)) as building`,
     [model],
   );
   if (found === undefined || found.sql === null) return "not_possible";
+  if (found.building) return "building";
   // What an attempt left behind that was cut off.
   if (found.broken) await db.exec(`drop index concurrently if exists sluice.${found.name}`);
   await db.exec(found.sql);
