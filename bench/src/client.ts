@@ -40,7 +40,7 @@ export async function send(call: Call, batchId: string, files: string[]): Promis
   return receipts;
 }
 
-const json = (body: unknown): RequestInit => ({
+export const json = (body: unknown): RequestInit => ({
   method: "POST",
   headers: { "content-type": "application/json" },
   body: JSON.stringify(body),

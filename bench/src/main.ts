@@ -3,6 +3,8 @@ import { formatsBench } from "./formats.js";
 import { ingestBench } from "./ingest.js";
 import { parseBench } from "./parse.js";
 import { queueBench } from "./queue.js";
+import { retrievalBench } from "./retrieval.js";
+import { searchBench } from "./search.js";
 import { shareBench } from "./share.js";
 
 /** Each prints what it measured, ends with one line of JSON, and exits 1 when it fell short of a promise in the docs. */
@@ -12,6 +14,8 @@ const benches: Record<string, (args: string[]) => Promise<boolean>> = {
   formats: formatsBench,
   parse: parseBench,
   queue: queueBench,
+  retrieval: retrievalBench,
+  search: searchBench,
   share: shareBench,
 };
 

@@ -28,6 +28,7 @@ const system = [
   "sluice_authenticate_key",
   "sluice_begin_stage",
   "sluice_breakers",
+  "sluice_build_vector_index",
   "sluice_cancel_step",
   "sluice_collect_deliveries",
   "sluice_create_organization",
@@ -63,6 +64,8 @@ const system = [
   "sluice_stranded",
   "sluice_sweep_parts",
   "sluice_take_deliveries",
+  "sluice_vector_indexes",
+  "sluice_vector_recall",
   "sluice_watch_failures",
 ];
 

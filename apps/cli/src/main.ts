@@ -19,6 +19,7 @@ import { searchCommand } from "./commands/search.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
 import { usageCommand } from "./commands/usage.js";
+import { indexCommand } from "./commands/vector-index.js";
 import { webhooksCommand } from "./commands/webhooks.js";
 import { whyCommand } from "./commands/why.js";
 import { CommandError, exitCodes } from "./exit-codes.js";
@@ -37,6 +38,7 @@ for (const add of [
   statusCommand,
   whyCommand,
   searchCommand,
+  indexCommand,
   batchCommand,
   deadLettersCommand,
   reprocessCommand,

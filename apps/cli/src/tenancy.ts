@@ -5,18 +5,14 @@ import { z } from "zod";
 import { CommandError, exitCodes } from "./exit-codes.js";
 import { localStack } from "./home.js";
 
-/** Organizations, members and keys are made with Supabase's secret key: SUPABASE_URL and SUPABASE_SECRET_KEY, or the local stack's. */
-export async function connectTenancy(): Promise<Store["tenancy"]> {
-  return (await connectStore()).tenancy;
-}
-
-export async function connectStore(): Promise<Store> {
+/** What is done with Supabase's secret key: SUPABASE_URL and SUPABASE_SECRET_KEY, or the local stack's. */
+export async function connectStore(options: { timeoutMs?: number } = {}): Promise<Store> {
   const local = await localStack();
   const given = ["SUPABASE_URL", "SUPABASE_URL_FILE"].some((name) => (process.env[name] ?? "") !== "");
   if (!given && local?.supabaseUrl !== undefined && local.supabaseSecretKey !== undefined)
-    return createStore({ url: local.supabaseUrl, secretKey: local.supabaseSecretKey });
+    return createStore({ url: local.supabaseUrl, secretKey: local.supabaseSecretKey, ...options });
   try {
-    return createStore(readConfig(storeConfig));
+    return createStore({ ...readConfig(storeConfig), ...options });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const names = error.problems.map(({ name }) => name).join(" and ");
@@ -26,6 +22,9 @@ export async function connectStore(): Promise<Store> {
     );
   }
 }
+
+/** Organizations, members and keys. */
+export const connectTenancy = async (): Promise<Store["tenancy"]> => (await connectStore()).tenancy;
 
 /** Says plainly what the database refused; `absent` is what is said when a row that is named is not there. */
 export async function answered<T>(call: Promise<T>, absent = ""): Promise<T> {

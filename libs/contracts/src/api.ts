@@ -189,16 +189,38 @@ export type BatchAction = (typeof batchActions)[number];
 export const searchModes = ["hybrid", "semantic", "keyword"] as const;
 export const SearchFilter = DocumentFilter.omit({ status: true, code: true }).extend({
   sectionCode: z.string().max(100).optional(),
+  documentType: clinicalText(200).optional().describe("A code, `system|code`, or the type's name"),
+  language: z.string().min(2).max(35).optional().describe("As the document says: `en` is also `en-GB`"),
+  dateKind: z
+    .enum(["service", "authored", "received"])
+    .optional()
+    .describe("Which date `from` and `to` are about; any"),
+  includeUndated: z
+    .boolean()
+    .optional()
+    .describe("Under `from` or `to` also what has no such date; otherwise the answer counts it"),
   includeReplaced: z
     .boolean()
     .optional()
     .describe("Also what was replaced, corrected, withdrawn or cancelled; hits say so"),
 });
+export type SearchFilter = z.infer<typeof SearchFilter>;
+/** White space is text; other control characters, and halves of surrogate pairs, come from something broken. */
+const unreadable = /(?!\s)[\p{Cc}\p{Cs}]/u;
 export const SearchRequest = z.strictObject({
-  query: z.string().trim().min(1).max(4_000),
+  query: z
+    .string()
+    .max(4_000)
+    .refine((text) => !unreadable.test(text), "holds control characters")
+    .trim()
+    .min(1),
   k: limit(100, 10).describe("How many passages"),
   mode: z.enum(searchModes).default("hybrid"),
   filter: SearchFilter.default({}),
+  cursor,
+  neighbours: z.number().int().min(0).max(5).default(0).describe("How many passages before and after each to show"),
+  explain: z.boolean().default(false).describe("Say how each passage came to its place"),
+  rerank: z.boolean().optional().describe("By the reranker, where one is configured; false: not this time"),
 });
 export type SearchRequest = z.infer<typeof SearchRequest>;
 
@@ -208,9 +230,24 @@ const copied = z
   .describe("Whether another document of the same patient said it before");
 const copyKey = z.string().describe("The same for passages that are copies of one another");
 
+const ranges = z.array(z.tuple([z.number(), z.number()]));
+const Neighbour = z.object({
+  chunkId: z.uuid(),
+  ordinal: z.number(),
+  text: z.string(),
+  pageFrom: z.number().nullable(),
+  pageTo: z.number().nullable(),
+  spans: ranges,
+});
+const RankedList = z.object({
+  rank: z.number(),
+  score: z.number().describe("By which the list is ordered"),
+  weight: z.number(),
+  adds: z.number().describe("weight / (60 + rank)"),
+});
 export const SearchHit = z.object({
   chunkId: z.uuid(),
-  score: z.number(),
+  score: z.number().describe("The sum over the lists; of use only beside others of the same answer"),
   ranks: z
     .object({ phrase: z.number(), words: z.number(), semantic: z.number() })
     .partial()
@@ -218,7 +255,13 @@ export const SearchHit = z.object({
   similarity: z.number().nullable().describe("Cosine, where the passage was found by vector"),
   text: z.string(),
   prefix: z.string(),
-  spans: z.array(z.tuple([z.number(), z.number()])).describe("UTF-16 ranges over the document's display text"),
+  spans: ranges.describe("UTF-16 ranges over the document's display text"),
+  highlights: ranges.describe("UTF-16 ranges of `text` that the query names, or what it means"),
+  snippet: z
+    .object({ text: z.string(), start: z.number(), highlights: ranges })
+    .describe(
+      "The part of `text` that begins at `start`, with ranges of its own. Plain text: escape it before it becomes HTML",
+    ),
   pageFrom: z.number().nullable(),
   pageTo: z.number().nullable(),
   section: z
@@ -226,6 +269,17 @@ export const SearchHit = z.object({
     .describe("The section, or what a heading within it begins"),
   copied,
   copyKey,
+  copies: z
+    .array(z.object({ documentId: z.uuid(), chunkId: z.uuid(), standing: Standing }))
+    .describe("Found as well, and folded into this hit: the same text in other documents of the patient"),
+  before: z.array(Neighbour),
+  after: z.array(Neighbour),
+  explanation: z
+    .object({
+      lists: z.object({ phrase: RankedList, words: RankedList, semantic: RankedList }).partial(),
+      rerank: z.object({ score: z.number(), was: z.number().describe("Its place before") }).optional(),
+    })
+    .optional(),
   document: z.object({
     id: z.uuid(),
     externalId: z.string().nullable(),
@@ -237,6 +291,10 @@ export const SearchHit = z.object({
     standing: Standing,
     standingBy: z.uuid().nullable(),
     warnings: z.array(z.string()).describe("Codes of what went wrong while reading it, e.g. page_unreadable"),
+    addenda: z
+      .array(z.object({ id: z.uuid(), title: z.string().nullable(), text: z.string().nullable() }))
+      .describe("Documents that add to this one, with how each begins"),
+    appendsTo: z.array(z.uuid()).describe("What this one adds to"),
   }),
 });
 export type SearchHit = z.infer<typeof SearchHit>;
@@ -245,6 +303,16 @@ export const SearchAnswer = z.object({
   mode: z.enum(searchModes),
   model: z.string().nullable(),
   lexical: z.boolean().nullable().describe("True: the model compares words, not meaning"),
+  nextCursor: z.string().nullable(),
+  undated: z
+    .number()
+    .nullable()
+    .describe("Under `from` or `to`: documents that pass the rest of the filter and have no such date"),
+  scan: z
+    .enum(["exact", "index", "completed"])
+    .nullable()
+    .describe("How vectors were compared; `completed`: exactly, after the index had left some out"),
+  notes: z.array(z.enum(["rerank_unavailable"])).describe("What did not go as it should have"),
 });
 export type SearchAnswer = z.infer<typeof SearchAnswer>;
 

@@ -404,6 +404,30 @@ const table = {
     title: "The request does not fit its schema.",
     advice: "See `errors` for the paths, and /docs.",
   },
+  query_empty: {
+    kind: "request",
+    status: 400,
+    title: "The query says nothing.",
+    advice: "Send a word or a phrase.",
+  },
+  query_too_long: {
+    kind: "request",
+    status: 400,
+    title: "The query is longer than 4,000 characters.",
+    advice: "Ask in fewer words; to find copies of a text, search for a sentence of it.",
+  },
+  query_unreadable: {
+    kind: "request",
+    status: 400,
+    title: "The query holds control characters or halves of characters.",
+    advice: "Send it as UTF-8 text.",
+  },
+  filter_unknown: {
+    kind: "request",
+    status: 400,
+    title: "The filter has a key that search does not know; nothing was searched.",
+    advice: "See `errors` for the key, and /docs for those there are.",
+  },
   body_too_large: {
     kind: "request",
     status: 413,

@@ -143,12 +143,12 @@ async function template(): Promise<string> {
 }
 
 /** A database of the file's own on the given server; none where tests run on PGlite. */
-async function ownDatabase(): Promise<string | undefined> {
-  if (givenServers.postgresUrl === undefined) return undefined;
+async function ownDatabase(serverUrl: string | undefined): Promise<string | undefined> {
+  if (serverUrl === undefined) return undefined;
   const name = `sluice_${randomBytes(8).toString("hex")}`;
-  const server = await connectPostgres(givenServers.postgresUrl);
+  const server = await connectPostgres(serverUrl);
   await server.exec(`create database ${name}`).finally(() => server.destroy());
-  const url = new URL(givenServers.postgresUrl);
+  const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   return url.href;
 }
@@ -164,10 +164,11 @@ async function removeOld(prefix: string): Promise<void> {
 
 export async function startTestSupabase({
   parent = tmpdir(),
+  postgresUrl: serverUrl = givenServers.postgresUrl,
   ...options
-}: Place & { sqlIdleMs?: number } = {}): Promise<TestSupabase> {
+}: Place & { sqlIdleMs?: number; postgresUrl?: string } = {}): Promise<TestSupabase> {
   const folder = await mkdtemp(join(parent, "sluice-supabase-"));
-  const postgresUrl = await ownDatabase();
+  const postgresUrl = await ownDatabase(serverUrl);
   if (postgresUrl === undefined) {
     const from = join(await template(), "postgres");
     await cp(from, join(folder, "postgres"), { recursive: true, mode: constants.COPYFILE_FICLONE });

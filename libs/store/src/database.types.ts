@@ -39,6 +39,10 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: Json;
       };
+      sluice_build_vector_index: {
+        Args: { p_model: string };
+        Returns: string;
+      };
       sluice_cancel_step: {
         Args: { p_limit: number };
         Returns: number;
@@ -308,7 +312,7 @@ export type Database = {
         Returns: Json;
       };
       sluice_search: {
-        Args: { p_organization: string; p_caller: Json; p_query: string; p_mode: string; p_vector: string; p_model: string; p_filter: Json; p_limit: number; p_query_hash: string };
+        Args: { p_organization: string; p_caller: Json; p_query: string; p_mode: string; p_vector: string; p_model: string; p_filter: Json; p_limit: number; p_query_hash: string; p_options?: Json };
         Returns: Json;
       };
       sluice_sections_to_chunk: {
@@ -361,6 +365,14 @@ export type Database = {
       };
       sluice_usage: {
         Args: { p_organization: string; p_caller: Json; p_months: number };
+        Returns: Json;
+      };
+      sluice_vector_indexes: {
+        Args: Record<PropertyKey, never>;
+        Returns: Json;
+      };
+      sluice_vector_recall: {
+        Args: { p_model: string; p_samples: number };
         Returns: Json;
       };
       sluice_watch_failures: {

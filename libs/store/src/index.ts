@@ -8,6 +8,7 @@ import { createRpc, type StoreOptions } from "./rpc.js";
 import { createSupervision } from "./supervision.js";
 import { createTenancy } from "./tenancy.js";
 import { createUsage } from "./usage.js";
+import { createVectorIndexes } from "./vector-indexes.js";
 import { createVectors } from "./vectors.js";
 import { createWebhooks } from "./webhooks.js";
 import { createWork } from "./work.js";
@@ -25,6 +26,7 @@ export function createStore(options: StoreOptions) {
     operations: createOperations(rpc),
     webhooks: createWebhooks(rpc),
     supervision: createSupervision(rpc),
+    vectorIndexes: createVectorIndexes(rpc),
     objects,
     /** Erases stored objects. Storage first: were the debt struck off first, a crash in between would keep an object for ever. */
     async erase(paths: string[]): Promise<void> {
@@ -49,9 +51,10 @@ export type { Acceptance, StoredUpload } from "./intake.js";
 export { applyMigrations, migrationsFolder, type SqlRunner } from "./migrations.js";
 export type { Load } from "./operations.js";
 export { connectPostgres } from "./postgres.js";
-export type { DerivedKind } from "./reading.js";
+export type { DerivedKind, FoundHit } from "./reading.js";
 export type { EventCursor, Finding, Stats, StoredEvent, Stranded } from "./supervision.js";
 export { allScopes, type Organization, type ScopeName } from "./tenancy.js";
+export { buildVectorIndex, type VectorIndex } from "./vector-indexes.js";
 export { type KeyedChunk, textKey } from "./vectors.js";
 export type { DueDelivery } from "./webhooks.js";
 export {

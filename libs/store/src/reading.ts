@@ -66,10 +66,19 @@ const Original = z.union([
   }),
   refused,
 ]);
+/** A passage with what it was found by: `marked` are the words in it that the query names. */
+const FoundHit = SearchHit.omit({ highlights: true, snippet: true, explanation: true }).extend({
+  marked: z.array(z.string()),
+  lists: z.record(z.string(), z.object({ rank: z.number(), score: z.number(), weight: z.number(), adds: z.number() })),
+});
+export type FoundHit = z.infer<typeof FoundHit>;
 const Found = z.union([
   z.object({
     outcome: z.literal("ok"),
-    hits: z.array(SearchHit),
+    hits: z.array(FoundHit),
+    more: z.boolean(),
+    undated: z.number().nullable(),
+    scan: z.enum(["exact", "index", "completed"]).nullable(),
     model: z.string().nullable(),
     lexical: z.boolean().nullable(),
   }),
@@ -223,8 +232,18 @@ export function createReading(rpc: Rpc) {
     /** `vector`: pgvector text of the query under `model`; none for keyword search. */
     async search(
       scope: Scope,
-      request: SearchRequest,
-      options: { vector: string | null; model: string; queryHash: string },
+      request: Pick<SearchRequest, "query" | "mode" | "k" | "filter">,
+      options: {
+        vector: string | null;
+        model: string;
+        queryHash: string;
+        /** Groups of what the query's words are called otherwise. */
+        related?: string[][];
+        offset?: number;
+        neighbours?: number;
+        /** Up to so many vectors are compared one by one, even if there is an index. */
+        exactBelow?: number;
+      },
     ) {
       const answer = await rpc.call(
         "sluice_search",
@@ -237,6 +256,12 @@ export function createReading(rpc: Rpc) {
           p_filter: request.filter as never,
           p_limit: request.k,
           p_query_hash: options.queryHash,
+          p_options: {
+            related: options.related ?? [],
+            offset: options.offset ?? 0,
+            neighbours: options.neighbours ?? 0,
+            ...(options.exactBelow === undefined ? {} : { exactBelow: options.exactBelow }),
+          },
         },
         Found,
       );

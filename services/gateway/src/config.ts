@@ -99,6 +99,37 @@ export const gatewayConfig = {
       "How old what is known of the backlog may be; milliseconds. So much can come in on top of a cap.",
     ),
   },
+  search: {
+    exactBelow: variable(
+      "SEARCH_EXACT_BELOW",
+      z.coerce.number().int().min(0).max(1_000_000).default(20_000),
+      "Up to so many passages to look through, vectors are compared one by one, even where their model has an index.",
+    ),
+    rerank: {
+      url: variable(
+        "RERANK_URL",
+        z.url({ protocol: /^https?$/ }).optional(),
+        "A cross-encoder's `/rerank`, to which the query and the best passages are sent; none unless given.",
+      ),
+      api: variable(
+        "RERANK_API",
+        z.enum(["cohere", "tei"]).default("cohere"),
+        "What it speaks: `cohere` (also Jina, vLLM, Infinity) or `tei` (Text Embeddings Inference).",
+      ),
+      key: variable("RERANK_API_KEY", z.string().optional(), "Its bearer token, if it wants one.", { secret: true }),
+      model: variable("RERANK_MODEL", z.string().optional(), "The model to name to it, if it wants one."),
+      timeoutMs: variable(
+        "RERANK_TIMEOUT_MS",
+        positive(2_000),
+        "Longest to wait for it, in milliseconds; the answer then comes as search ranked it.",
+      ),
+      depth: variable(
+        "RERANK_DEPTH",
+        z.coerce.number().int().min(2).max(100).default(50),
+        "How many passages it puts in order.",
+      ),
+    },
+  },
   webhooks: outboundConfig,
   window: variable(
     "IN_FLIGHT_WINDOW",

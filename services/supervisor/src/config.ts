@@ -34,6 +34,20 @@ export const supervisorConfig = {
     positive(21_600_000).refine((ms) => ms > longestJobMs, `must be more than the longest job takes (${longestJobMs})`),
     "How long a stored object may be without a document: longer than any job takes, whose children are stored before they are accepted; milliseconds.",
   ),
+  indexes: {
+    databaseUrl: variable(
+      "SUPABASE_DB_URL",
+      z.string().optional(),
+      "A direct connection to Postgres, by which indexes of vectors are built beside what goes on; without it they are built by `sluice index build`.",
+      { secret: true },
+    ),
+    from: variable(
+      "VECTOR_INDEX_FROM",
+      positive(50_000),
+      "Vectors of a model from which its index is built; until then all are compared.",
+    ),
+    everyMs: variable("VECTOR_INDEX_INTERVAL_MS", positive(600_000), "How often that is looked at; milliseconds."),
+  },
   failures: {
     windowMs: variable(
       "FAILURE_WINDOW_MS",

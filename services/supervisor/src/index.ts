@@ -6,6 +6,7 @@ import type { supervisorConfig } from "./config.js";
 import { createDispatcher } from "./dispatcher.js";
 import { createFailureWatch } from "./failure-watch.js";
 import { createGauges } from "./gauges.js";
+import { createIndexKeeper } from "./index-keeper.js";
 import { createJobSweeper } from "./job-sweeper.js";
 import { createLeadership } from "./leadership.js";
 import { createReconciler } from "./reconciler.js";
@@ -70,6 +71,11 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
     whileLeading("webhooks", config.webhooks.intervalMs, sender.turn),
     whileLeading("webhooks-forget", 600_000, sender.forget),
     whileLeading("gauges", 5_000, createGauges({ supervision, producer, metrics, logger })),
+    whileLeading(
+      "indexes",
+      config.indexes.everyMs,
+      createIndexKeeper({ vectorIndexes: store.vectorIndexes, logger, ...config.indexes }),
+    ),
     whileLeading(
       "standings",
       1_000,

@@ -48,7 +48,7 @@ describe("requests that do not fit", () => {
       "request_invalid",
       "filter.from",
     ],
-    ["a character that can't be stored", "/v1/search", { json: { query: "a\0b" } }, 400, "request_invalid", "query"],
+    ["a character that can't be stored", "/v1/search", { json: { query: "a\0b" } }, 400, "query_unreadable", "query"],
     [
       "half a character",
       "/v1/documents/query",

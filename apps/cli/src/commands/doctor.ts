@@ -8,6 +8,7 @@ import { Client } from "../client.js";
 import { exitCodes } from "../exit-codes.js";
 import { homeFolder, localStack } from "../home.js";
 import { printJson, table } from "../output.js";
+import { connectStore } from "../tenancy.js";
 
 interface Check {
   name: string;
@@ -18,6 +19,11 @@ interface Check {
   /** How to get it. */
   help: string;
 }
+
+const recallSamples = 20;
+const goodRecall = 0.9;
+/** As VECTOR_INDEX_FROM is unless set. */
+const indexPays = 50_000;
 
 const run = promisify(execFile);
 const version = (command: string, args: string[]) =>
@@ -129,6 +135,35 @@ async function checkService(): Promise<Check[]> {
   }
 }
 
+/** What the indexes of vectors leave out, compared with exact search for stored vectors; nothing where Supabase's secret key is not at hand. */
+async function checkIndexes(): Promise<Check[]> {
+  const store = await connectStore().catch(() => undefined);
+  if (store === undefined) return [];
+  try {
+    const checks: Check[] = [];
+    for (const { model, vectors, index, canHave } of await store.vectorIndexes.list()) {
+      const found = index === null ? null : await store.vectorIndexes.recall(model, recallSamples);
+      const recall = found?.recall ?? null;
+      checks.push({
+        name: `search by vector (${model})`,
+        ok: index === null ? !canHave || vectors < indexPays : recall === null || recall >= goodRecall,
+        required: false,
+        found:
+          index === null
+            ? `${vectors} vectors, no index: all are compared`
+            : `${vectors} vectors, index ${index}, recall@10 ${recall ?? "unknown"} against exact search (${found?.samples ?? 0} samples)`,
+        help:
+          index === null
+            ? `sluice index build ${model}`
+            : "Build the index anew (drop it first), or raise SEARCH_EXACT_BELOW so that more is compared exactly.",
+      });
+    }
+    return checks;
+  } catch {
+    return [];
+  }
+}
+
 export function doctorCommand(program: Command): void {
   program
     .command("doctor")
@@ -138,6 +173,7 @@ export function doctorCommand(program: Command): void {
       const checks = [
         ...(await Promise.all([checkNode(), checkRedis(), checkDisk(), checkMemory(), checkRecognition()])),
         ...(await checkService()),
+        ...(await checkIndexes()),
       ];
       if (options.json) printJson(checks);
       else {

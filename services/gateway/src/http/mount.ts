@@ -61,7 +61,7 @@ function serve(
     if (operation.path.includes("{id}") && !isUuid(id)) throw new SluiceError("not_found");
     const query = validate<unknown>(operation.query ?? nothing, request.query);
     const raw = operation.multipart === true || operation.method !== "post" ? {} : await readJson(request, response);
-    const body = validate<unknown>(operation.body ?? nothing, raw);
+    const body = validate<unknown>(operation.body ?? nothing, raw, operation.nameProblem);
 
     const gone = new AbortController();
     response.once("close", () => gone.abort());

@@ -2,6 +2,7 @@ import type { ErrorCode } from "@sluice/contracts";
 import type { Scope, ScopeName } from "@sluice/store";
 import type { Request, Response } from "express";
 import type { z } from "zod";
+import type { NameProblem } from "./validate.js";
 
 /** A call that was let in and whose input fits. */
 export interface Call<Q, B> {
@@ -45,6 +46,8 @@ export interface OperationOf<Q, B> {
   query?: z.ZodType<Q>;
   /** A JSON body; one that may be empty is read as `{}`. */
   body?: z.ZodType<B>;
+  /** Codes of its own for what is wrong with the body. */
+  nameProblem?: NameProblem;
   example?: B extends object ? z.input<z.ZodType<B>> | object : never;
   /** The body is lines of JSON (application/x-ndjson), read as an array. */
   isLines?: boolean;

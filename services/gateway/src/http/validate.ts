@@ -1,5 +1,8 @@
-import { SluiceError } from "@sluice/contracts";
+import { type ErrorCode, SluiceError } from "@sluice/contracts";
 import type { z } from "zod";
+
+/** What is wrong with an input, where and in which way (zod's code, or `unstorable`), as a code of its own; undefined for the general one. */
+export type NameProblem = (path: string, kind: string) => ErrorCode | undefined;
 
 type FieldError = { path: string; message: string };
 
@@ -43,12 +46,15 @@ export function fieldErrors(error: z.ZodError): FieldError[] {
 }
 
 /** Input that fits its schema, or the problem that names what does not. */
-export function validate<T>(schema: z.ZodType<T>, input: unknown): T {
+export function validate<T>(schema: z.ZodType<T>, input: unknown, nameProblem: NameProblem = () => undefined): T {
   const wrong = unstorable(input);
-  if (wrong !== undefined) throw new SluiceError("request_invalid", { errors: [wrong] });
+  if (wrong !== undefined)
+    throw new SluiceError(nameProblem(wrong.path, "unstorable") ?? "request_invalid", { errors: [wrong] });
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  throw new SluiceError("request_invalid", { errors: fieldErrors(result.error) });
+  const [first] = result.error.issues;
+  const code = first === undefined ? undefined : nameProblem(first.path.map(String).join("."), first.code);
+  throw new SluiceError(code ?? "request_invalid", { errors: fieldErrors(result.error) });
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
