@@ -2,6 +2,7 @@ import { fairnessBench } from "./fairness.js";
 import { formatsBench } from "./formats.js";
 import { ingestBench } from "./ingest.js";
 import { parseBench } from "./parse.js";
+import { peerBench } from "./peer.js";
 import { queueBench } from "./queue.js";
 import { retrievalBench } from "./retrieval.js";
 import { searchBench } from "./search.js";
@@ -13,6 +14,7 @@ const benches: Record<string, (args: string[]) => Promise<boolean>> = {
   fairness: fairnessBench,
   formats: formatsBench,
   parse: parseBench,
+  peer: peerBench,
   queue: queueBench,
   retrieval: retrievalBench,
   search: searchBench,
