@@ -128,3 +128,20 @@ it("names whom to tell", async () => {
     stderr: expect.stringContaining("webhook_target_refused"),
   });
 });
+
+it("shows what embedding costs, and sets what it may", async () => {
+  const tenant = await g.newTenant();
+  const run = as(tenant);
+  expect((await run(["usage"])).stdout).toMatch(/nothing used yet[\s\S]*no budget/);
+  await g.pipeline.supabase.query("select sluice.book($1, 'openai', 'text-embedding-3-small', 10, 100000000, 5)", [
+    tenant.scope.organizationId,
+  ]);
+  expect((await run(["usage"])).stdout).toMatch(/openai\/text-embedding-3-small\s+1\s+100000000\s+\$2\.00/);
+  expect((await run(["budget", "set", "--usd", "2.20"])).stdout).toMatch(
+    /budget \$2\.20 a month: \$2\.00 .*near its end/,
+  );
+  expect((await run(["budget", "set", "--usd", "1"])).stdout).toContain("USED UP");
+  expect(JSON.parse((await run(["budget", "--json"])).stdout)).toMatchObject({ usd: 1, state: "exhausted" });
+  expect((await run(["budget", "set", "--usd", "none"])).stdout).toContain("no budget");
+  expect((await run(["budget", "set", "--usd", "lots"])).code).toBe(2);
+});

@@ -169,6 +169,10 @@ describe("two embedders of one provider", () => {
       EMBEDDING_DIMENSIONS: String(dimensions),
       EMBEDDING_MAX_INPUTS: "1",
       EMBEDDER_LINGER_MS: "1",
+      // So that neither takes all of them.
+      EMBEDDER_CONCURRENCY: "2",
+      CHUNKER_MAX_TOKENS: "32",
+      CHUNKER_MIN_TOKENS: "8",
       EMBEDDING_REQUESTS_PER_MINUTE: String(perSecond * 60),
     });
     // A provider that holds to its limit: a bucket of two seconds' worth.
@@ -194,14 +198,26 @@ describe("two embedders of one provider", () => {
 
   it("hold to its limit together: it has hardly anything to refuse, and nothing waits for it in vain", async () => {
     const scope = await pipeline.organization();
-    const documents = 60;
-    for (let i = 0; i < documents; i++) await pipeline.submit(scope, `Note ${i}: one request each.`);
+    const documents = 8;
+    for (let i = 0; i < documents; i++) {
+      const paragraphs = Array.from(
+        { length: 12 },
+        (_, j) => `Note ${i}, entry ${j}: the wound is dry, the margin is clear, and nothing else was seen today.`,
+      );
+      await pipeline.submit(scope, paragraphs.join("\n\n"));
+    }
     await settled(pipeline, scope);
     expect(await pipeline.store.supervision.ledger(scope.organizationId)).toMatchObject({
       vectorized: documents,
       failed: 0,
       imbalance: 0,
     });
+    const workers = await pipeline.supabase.query(
+      "select distinct worker from sluice.document_events where organization_id = $1 and status = 'vectorized'",
+      [scope.organizationId],
+    );
+    expect(workers).toHaveLength(2);
+    expect(server.asked.length).toBeGreaterThan(80);
     expect(refusals).toBeLessThanOrEqual(3);
   });
 });

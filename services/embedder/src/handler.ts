@@ -16,6 +16,9 @@ const mostInHand = 2_000;
  */
 const patienceMs = 5_000;
 
+/** A long document's later texts have waited for its earlier ones: as long as this, our own pace is no reason to give them back. */
+const longDocumentMs = 600_000;
+
 /** What is sent to be embedded: the chunk with what stands before it. Exactly this text is what the vector is of. */
 export function textToEmbed(chunk: Pick<ChunkToEmbed, "prefix" | "text">): string {
   return forSearch(withPrefix(chunk.prefix, chunk.text));
@@ -83,7 +86,8 @@ export function createEmbedHandler(deps: {
 
   /** Finds or buys the vectors; null when the work is somebody else's. */
   async function buy(task: Task, signal: AbortSignal): Promise<[] | null> {
-    const patientUntil = performance.now() + patienceMs;
+    const began = performance.now();
+    const patientUntil = () => Math.max(began + patienceMs, Math.min(performance.now(), began + longDocumentMs));
     const underWay = new Set<Promise<unknown>>();
     let inHand = 0;
     let failure: { error: unknown } | undefined;
@@ -99,7 +103,7 @@ export function createEmbedHandler(deps: {
       if (missing.length === 0) continue;
       inHand += missing.length;
       const asked = batcher
-        .embed(missing, patientUntil)
+        .embed(missing, patientUntil())
         .catch((error: unknown) => {
           failure ??= { error };
         })

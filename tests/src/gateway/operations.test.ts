@@ -358,3 +358,41 @@ it("takes jobs out of Redis that nobody waits for", async () => {
   expect(obsolete).toContainEqual({ queue: "parse", ingestionId: gone, generation: 1 });
   expect(obsolete.map(({ ingestionId }) => ingestionId)).not.toContain(kept);
 });
+
+describe("what embedding costs", () => {
+  it("is shown by month and model with the budget, which an admin sets", async () => {
+    const tenant = await g.newTenant();
+    const { organizationId } = tenant.scope;
+    await sql("select sluice.book($1, 'openai', 'text-embedding-3-small', 10, 1000000, 5, 2, 500000)", [
+      organizationId,
+    ]);
+    const month = new Date().toISOString().slice(0, 7);
+    const { body } = await g.call("/v1/usage", as(tenant));
+    expect(body.items).toEqual([
+      expect.objectContaining({ month, inputs: 10, tokens: 1_000_000, costUsd: 0.02, savedInputs: 2, savedUsd: 0.01 }),
+    ]);
+    expect(body.budget).toMatchObject({ usd: null, tokens: null, usedUsd: 0.02, state: "well" });
+    const set = await post(tenant, "/v1/admin/budget", { usd: 0.024 });
+    expect(set).toMatchObject({ status: 200, body: { usd: 0.024, warnShare: 0.8, state: "warned" } });
+    expect((await post(tenant, "/v1/admin/budget", { usd: 0.01 })).body.state).toBe("exhausted");
+    const audited = await sql(
+      "select action, result from sluice.audit_log where organization_id = $1 and action in ('usage.read', 'budget.set')",
+      [organizationId],
+    );
+    expect(audited).toHaveLength(3);
+  });
+
+  it.each([{ usd: -1 }, { usd: "much" }, { warnShare: 0 }, { warnShare: 2 }, { tokens: 1.5 }, { euros: 1 }])(
+    "is not limited by nonsense: %j",
+    async (json) => {
+      expect((await post(await g.newTenant(), "/v1/admin/budget", json)).status).toBe(400);
+    },
+  );
+
+  it("is for admins alone", async () => {
+    const reader = await g.newTenant(["documents:read", "search"]);
+    expect((await g.call("/v1/usage", as(reader))).status).toBe(403);
+    expect((await post(reader, "/v1/admin/budget", { usd: 1 })).status).toBe(403);
+    expect((await g.call("/v1/usage?months=0", as(await g.newTenant()))).status).toBe(400);
+  });
+});

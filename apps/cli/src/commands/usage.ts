@@ -20,12 +20,15 @@ function describe({ usd: limit, tokens, usedUsd, usedTokens, reservedTokens, sta
   return `budget ${limits.join(" and ")} a month: ${used}; ${saying[state]}`;
 }
 
-function amount(text: string): number | null {
-  if (text === "none") return null;
+type Amount = number | "none";
+function amount(text: string): Amount {
+  if (text === "none") return text;
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value) || value < 0) throw new InvalidArgumentError("A number, or none.");
   return value;
 }
+
+const limit = (given: Amount | undefined) => (given === undefined || given === "none" ? null : given);
 
 export function usageCommand(program: Command): void {
   connected(program.command("usage"))
@@ -62,10 +65,10 @@ export function usageCommand(program: Command): void {
     .option("--tokens <count>", "tokens a month, or none", amount)
     .option("--warn <percent>", "of it, at which it is said that the end is near", "80")
     .description("Set it, for this month and all that follow; what is not given is no limit")
-    .action(async (options: Options & { usd?: number | null; tokens?: number | null; warn: string }) => {
+    .action(async (options: Options & { usd?: Amount; tokens?: Amount; warn: string }) => {
       const json: BudgetRequest = {
-        usd: options.usd ?? null,
-        tokens: options.tokens ?? null,
+        usd: limit(options.usd),
+        tokens: limit(options.tokens),
         warnShare: Number(options.warn) / 100,
       };
       const now = await (await connect(options)).call("/v1/admin/budget", Budget, { json });
