@@ -245,12 +245,12 @@ it("does not believe a document about somebody else", async () => {
   const of = (value: string): Header["patients"] => [
     { identifiers: [{ authority: "A", value }], names: [], birthDate: null, sex: null },
   ];
-  const one = await arrive("About one.", { identifiers: [number("1")], patients: of("1") });
-  await arrive("About two.", { relations: [relation("replaces", "1")], patients: of("2") });
-  await arrive("About two as well.", { relations: [relation("appends", "1")], patients: of("2") });
+  const one = await arrive("Juniper, of one.", { identifiers: [number("1")], patients: of("1") });
+  await arrive("Juniper, of two.", { relations: [relation("replaces", "1")], patients: of("2") });
+  await arrive("Juniper, of two as well.", { relations: [relation("appends", "1")], patients: of("2") });
   await settle();
   expect(await standing(one)).toEqual(["current", null]);
-  expect((await linksOf("about")).map(([, ...links]) => links)).toEqual([
+  expect((await linksOf("juniper")).map(([, ...links]) => links)).toEqual([
     [[], []],
     [[], []],
     [[], []],
