@@ -152,27 +152,23 @@ create function sluice.whose(d sluice.documents, i sluice.ingestions) returns te
     (select min((x->>'authority') || '|' || (x->>'value')) from jsonb_path_query(i.header, '$.patients[*].identifiers[*]') x)) end
 $$;
 
--- Whether one document may be shown as adding to another: nothing says that they are about different people. (Some senders give every document the same number.)
-create function sluice.may_add(d sluice.documents, i sluice.ingestions, to_d sluice.documents, to_i sluice.ingestions) returns boolean language sql immutable as $$
-  select d.id <> to_d.id and d.organization_id = to_d.organization_id and coalesce(d.patient = to_d.patient, true) and not sluice.about_others(i.header, to_i.header)
-$$;
-
 -- What adds to a document, and what it adds to, as far as readers see them: {addenda: [{id, title, text}], appendsTo: [id]}.
-create function sluice.additions(d sluice.documents, i sluice.ingestions, p_filter jsonb) returns jsonb
+create function sluice.additions(p_organization uuid, p_document uuid, p_ingestion uuid, p_filter jsonb) returns jsonb
 language sql stable set search_path = sluice, extensions, pg_temp as $$
   select jsonb_build_object(
     'addenda', (select coalesce(jsonb_agg(jsonb_build_object('id', x.id, 'title', x.title, 'text', x.text) order by x.created_at, x.id), '[]') from (
-      select distinct on (o.id) o.id, o.created_at, a.header->>'title' as title,
+      select distinct on (d.id) d.id, d.created_at, a.header->>'title' as title,
         (select left(c.text, 1000) from chunks c where c.ingestion_id = a.id and c.generation = a.chunked_generation order by c.ordinal limit 1) as text
-      from document_identifiers mine join document_relations r on r.organization_id = d.organization_id and r.kind = 'appends'
+      from document_identifiers mine join document_relations r on r.organization_id = p_organization and r.kind = 'appends'
         and r.target_system = mine.system and r.target_value = mine.value
-      join ingestions a on a.id = r.ingestion_id and a.active join documents o on o.id = a.document_id
-      where mine.ingestion_id = i.id and sluice.may_add(o, a, d, i) and sluice.stands(o.standing, p_filter)
-      order by o.id limit 20) x),
-    'appendsTo', (select coalesce(jsonb_agg(distinct o.id), '[]') from document_relations r
-      join document_identifiers theirs on theirs.organization_id = d.organization_id and theirs.system = r.target_system and theirs.value = r.target_value
-      join ingestions a on a.id = theirs.ingestion_id and a.active join documents o on o.id = a.document_id
-      where r.ingestion_id = i.id and r.kind = 'appends' and sluice.may_add(d, i, o, a) and sluice.stands(o.standing, p_filter)))
+      join ingestions a on a.id = r.ingestion_id and a.active join documents d on d.id = a.document_id
+      where mine.ingestion_id = p_ingestion and d.organization_id = p_organization and d.id <> p_document and sluice.stands(d.standing, p_filter)
+      order by d.id limit 20) x),
+    'appendsTo', (select coalesce(jsonb_agg(distinct d.id), '[]') from document_relations r
+      join document_identifiers theirs on theirs.organization_id = p_organization and theirs.system = r.target_system and theirs.value = r.target_value
+      join ingestions a on a.id = theirs.ingestion_id and a.active join documents d on d.id = a.document_id
+      where r.ingestion_id = p_ingestion and r.kind = 'appends' and d.organization_id = p_organization and d.id <> p_document
+        and sluice.stands(d.standing, p_filter)))
 $$;
 
 -- Passages of the same document around one: p_count before (negative) or after.
@@ -336,7 +332,7 @@ begin
         'document', jsonb_build_object('id', d.id, 'externalId', d.external_id, 'fileName', d.file_name, 'title', i.header->>'title', 'revision', i.revision,
           'mediaType', i.media_type, 'parentId', d.parent_id, 'standing', d.standing, 'standingBy', d.standing_by,
           'warnings', (select coalesce(jsonb_agg(distinct w->>'code'), '[]') from jsonb_array_elements(i.warnings) w))
-          || sluice.additions(d, i, p_filter)) order by b.nth), '[]'),
+          || sluice.additions(p_organization, d.id, i.id, p_filter)) order by b.nth), '[]'),
       (select count(*) from folded), coalesce((select max(n) >= v_depth from (select count(*) as n from lists group by list) x), false)
     into v_hits, v_found, v_full
     from best b join ingestions i on i.id = b.ingestion_id join documents d on d.id = i.document_id;
