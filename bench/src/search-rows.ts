@@ -33,7 +33,7 @@ export function searchRowsSql({ organizationId, model, dimensions, perDocument, 
         80, '[[0,1]]', 'bench' || i || '-' || o
       from n, generate_series(0, ${perDocument - 1}) o;
     insert into sluice.embeddings (chunk_id, model, organization_id, ingestion_id, embedding)
-      select c.id, '${model}', c.organization_id, c.ingestion_id, a.v + b.v + d.v
+      select c.id, '${model}', c.organization_id, c.ingestion_id, a.v operator(extensions.+) b.v operator(extensions.+) d.v
       from n join sluice.chunks c on c.ingestion_id = n.ingestion
       join bench.centres a on a.i = (n.i * 7 + c.ordinal) % 300
       join bench.noise b on b.i = (n.i * 13 + c.ordinal * 31) % 2000 join bench.noise d on d.i = (n.i / 2000 + c.ordinal * 101 + n.i * 17) % 2000`;

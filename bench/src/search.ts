@@ -8,7 +8,7 @@ const dimensions = 384;
 const model = `bench/clustered/${dimensions}`;
 const perDocument = 5;
 /** What docs/performance.md promises. */
-const promisedRecall = 0.95;
+const promisedRecall = 0.9;
 
 const percentile = (values: number[], share: number) =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;

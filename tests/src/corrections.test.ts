@@ -109,6 +109,21 @@ async function found(query: string, filter: { includeReplaced?: boolean } = {}):
   return answer.hits.map(({ document }) => `${document.id} ${document.standing}`);
 }
 
+/** What each document that is found is said to be added to by, and to add to. */
+async function linksOf(query: string) {
+  const answer = await pipeline.store.reading.search(
+    scope,
+    { query, mode: "keyword", k: 10, filter: {} },
+    { vector: null, model, queryHash: "h" },
+  );
+  if (answer.outcome !== "ok") throw new Error(answer.outcome);
+  return answer.hits.map(({ document: { id, addenda, appendsTo } }) => [
+    id,
+    addenda.map((each) => [each.id, each.text]),
+    appendsTo,
+  ]);
+}
+
 describe("a document that replaces another", () => {
   it.each([["first"], ["last"]])(
     "hides it from search unless asked for, when the original arrives %s",
@@ -196,6 +211,11 @@ it("keeps an appended document in search, and takes the strongest word where the
   const addendum = await arrive("The aspen addendum.", { relations: [relation("appends", "1")] });
   await settle();
   expect(await standing(one)).toEqual(["appended", addendum]);
+  // Whichever of the two is found, the other is named; with the text of what adds to it.
+  const links = await linksOf("aspen");
+  expect(links).toHaveLength(2);
+  expect(links).toContainEqual([one, [[addendum, "The aspen addendum."]], []]);
+  expect(links).toContainEqual([addendum, [], [one]]);
   expect(await found("aspen")).toHaveLength(2);
   const withdrawal = await arrive("Sent in error.", { relations: [relation("withdraws", "1")] });
   await settle();
@@ -225,10 +245,16 @@ it("does not believe a document about somebody else", async () => {
   const of = (value: string): Header["patients"] => [
     { identifiers: [{ authority: "A", value }], names: [], birthDate: null, sex: null },
   ];
-  const one = await arrive("About one.", { identifiers: [number("1")], patients: of("1") });
-  await arrive("About two.", { relations: [relation("replaces", "1")], patients: of("2") });
+  const one = await arrive("Juniper, of one.", { identifiers: [number("1")], patients: of("1") });
+  await arrive("Juniper, of two.", { relations: [relation("replaces", "1")], patients: of("2") });
+  await arrive("Juniper, of two as well.", { relations: [relation("appends", "1")], patients: of("2") });
   await settle();
   expect(await standing(one)).toEqual(["current", null]);
+  expect((await linksOf("juniper")).map(([, ...links]) => links)).toEqual([
+    [[], []],
+    [[], []],
+    [[], []],
+  ]);
 });
 
 it("believes a document that says of itself that it was in error", async () => {

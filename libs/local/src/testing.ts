@@ -157,7 +157,10 @@ async function ownDatabase(serverUrl: string | undefined): Promise<string | unde
 async function removeOld(prefix: string): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const path = join(tmpdir(), name);
-    if (!name.startsWith(prefix) || Date.now() - (await stat(path)).mtimeMs < 86_400_000) continue;
+    if (!name.startsWith(prefix)) continue;
+    // Another process's lock may be gone by now.
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs < 86_400_000) continue;
     await rm(path, { recursive: true, force: true });
   }
 }

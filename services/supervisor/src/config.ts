@@ -38,7 +38,7 @@ export const supervisorConfig = {
     databaseUrl: variable(
       "SUPABASE_DB_URL",
       z.string().optional(),
-      "A direct connection to Postgres, by which indexes of vectors are built beside what goes on; without it they are built by `sluice index build`.",
+      "A direct connection to Postgres, by which indexes of vectors are built beside what goes on. Without it the embedded database builds its own, as a pause; elsewhere it is needed.",
       { secret: true },
     ),
     from: variable(
