@@ -23,6 +23,7 @@ const prefix = "drill";
 
 let old: OldVersion;
 const isOld = new Set<string>();
+const starts = { old: 0, new: 0 };
 
 /** Ends a service the way a rollout does; what is started in its place is what `isOld` says. */
 async function replace({ pids }: Scene, name: string): Promise<void> {
@@ -65,7 +66,12 @@ export const rolling: Drill = {
   async prepare({ folder, from }) {
     old = buildOldVersion(folder, from);
     for (const name of names) isOld.add(name);
-    return { override: (name) => (isOld.has(name) ? { root: old.root } : {}) };
+    return {
+      override(name) {
+        starts[isOld.has(name) ? "old" : "new"] += 1;
+        return isOld.has(name) ? { root: old.root } : {};
+      },
+    };
   },
   async disturb(scene) {
     const { client, corpus, settled, figures } = scene;
@@ -86,6 +92,7 @@ export const rolling: Drill = {
       else isOld.delete(name);
       await replace(scene, name);
     }
+    figures.starts = starts;
     figures.replaced = steps.length;
     figures.replacedUnderLoad = underLoad;
     figures.handedBack = await handedBack();

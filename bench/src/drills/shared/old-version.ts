@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import { Missing } from "./drill.js";
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
@@ -61,6 +62,18 @@ function linkPackages(to: string): void {
     }
 }
 
+const Lock = z.object({ packages: z.record(z.string(), z.object({ version: z.string().optional() })) });
+
+/** Whatever it needs is among what we have, in the same version. */
+function isInstalledHere(there: string): boolean {
+  const [ours, theirs] = [root, there].map(
+    (at) => Lock.parse(JSON.parse(readFileSync(join(at, "package-lock.json"), "utf8"))).packages,
+  );
+  return Object.entries(theirs ?? {}).every(
+    ([path, { version }]) => !path.includes("node_modules/") || ours?.[path]?.version === version,
+  );
+}
+
 function run(command: string, args: string[], cwd: string): void {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8", maxBuffer: 1 << 28 });
   if (status !== 0)
@@ -91,8 +104,7 @@ export function buildOldVersion(folder: string, from?: string): OldVersion {
   mkdirSync(to);
   console.error(`building ${commit}, of which ${filesChanged} files have changed since`);
   run("sh", ["-c", `git -C "$0" archive ${commit} | tar -x -C "$1"`, root, to], root);
-  const lock = (at: string) => readFileSync(join(at, "package-lock.json"), "utf8");
-  if (lock(to) === lock(root)) linkPackages(to);
+  if (isInstalledHere(to)) linkPackages(to);
   else run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], to);
   run(
     process.execPath,

@@ -181,10 +181,11 @@ const sealedTokens = ({ rows }: Snapshot) =>
  * repeats is paid for twice and recorded twice, or once when the worker died with the answer in its hands; never more often than answered.
  */
 function costOff(snapshot: Snapshot, ground: Ground, isUndisturbed: boolean): string[] {
-  const { inputs, tokens } = snapshot.usage;
+  const { inputs, tokens, saved } = snapshot.usage;
   const sealed = sealedTokens(snapshot);
-  if (tokens < sealed) return [`cost: ${tokens} tokens recorded, ${sealed} sealed`];
-  if (isUndisturbed && tokens !== sealed) return [`cost: ${tokens} tokens recorded, ${sealed} sealed, undisturbed`];
+  const books = `cost: ${tokens} tokens recorded, ${saved} saved, ${sealed} sealed`;
+  if (tokens + saved < sealed) return [books];
+  if (isUndisturbed && tokens + saved !== sealed) return [`${books}, undisturbed`];
   // Probes of one text ask as well, so answered may be a little more than what was for documents.
   if (inputs > ground.provider.answered())
     return [`cost: ${inputs} inputs recorded, ${ground.provider.answered()} answered`];

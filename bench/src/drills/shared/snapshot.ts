@@ -23,8 +23,8 @@ export interface Row {
 
 export interface Snapshot {
   rows: Row[];
-  /** Requests for vectors that are in the books. */
-  usage: { inputs: number; tokens: number };
+  /** What is in the books for vectors: the texts that were answered, all tokens (presumed ones too), and tokens that need not be sent again. */
+  usage: { inputs: number; tokens: number; saved: number };
   /** Output of no sealed generation. */
   unsealed: number;
   /** Sealed or not, what cancelled and failed ingestions have left of a stage that never ended. */
@@ -82,13 +82,14 @@ const count = async (supabase: TestSupabase, sql: string, organizationId: string
 
 export async function takeSnapshot(supabase: TestSupabase, organizationId: string): Promise<Snapshot> {
   const rows = await supabase.query<Row>(rowsSql, [organizationId]);
-  const [usage] = await supabase.query<{ inputs: number; tokens: number }>(
-    "select coalesce(sum(inputs), 0)::integer as inputs, coalesce(sum(tokens), 0)::integer as tokens from sluice.usage_events where organization_id = $1",
+  const [usage] = await supabase.query<Snapshot["usage"]>(
+    `select coalesce(sum(inputs) filter (where not presumed), 0)::integer as inputs, coalesce(sum(tokens), 0)::integer as tokens,
+       coalesce(sum(saved_tokens), 0)::integer as saved from sluice.usage_events where organization_id = $1`,
     [organizationId],
   );
   return {
     rows,
-    usage: usage ?? { inputs: 0, tokens: 0 },
+    usage: usage ?? { inputs: 0, tokens: 0, saved: 0 },
     unsealed: await unsealedParts(supabase, organizationId),
     orphanedVectors: await count(
       supabase,

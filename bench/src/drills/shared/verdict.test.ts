@@ -20,7 +20,7 @@ const row = (key: string, more: Partial<Row> = {}): Row => ({
 });
 const snapshot = (rows: Row[], more: Partial<Snapshot> = {}): Snapshot => ({
   rows,
-  usage: { inputs: 2, tokens: 20 },
+  usage: { inputs: 2, tokens: 20, saved: 0 },
   unsealed: 0,
   orphanedVectors: 0,
   ...more,
