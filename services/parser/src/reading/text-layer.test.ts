@@ -44,6 +44,12 @@ describe("a page's text layer", () => {
       "a list of medicines in capitals",
       "APIXABAN BISOPROLOL FUROSEMIDE SPIRONOLACTONE METFORMIN RAMIPRIL ATORVASTATIN ".repeat(2),
     ],
+    [
+      "short notes, parts of whose words are short words when they are shifted",
+      "Chest pain stable\nExtremities: edema, no change\nStatus post stent\nAspirin daily\nDischarge home, stable\nAbdominal pain resolved\nExtremities warm\n".repeat(
+        4,
+      ),
+    ],
   ])("%s is sound", (_what, text) => {
     expect(judgeTextLayer(text)).toBe("sound");
   });

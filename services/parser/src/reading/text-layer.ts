@@ -73,8 +73,9 @@ function isShifted(text: string): boolean {
   if (plain >= fewestFrequent) return false;
   for (let shift = -40; shift <= 40; shift += 1) {
     if (shift === 0) continue;
-    const found = frequentWords(moved(sample, shift));
-    // A unit or a mark that recurs may turn into a word, but always into the same.
+    // A unit or a mark that recurs may turn into a word, but always into the same; and a few units and short words, as lists have them, into
+    // a few words of two letters.
+    const found = frequentWords(moved(sample, shift)).filter((word) => word.length > 2);
     if (found.length >= Math.max(fewestFrequent, plain * 4) && new Set(found).size >= fewestDifferent) return true;
   }
   return false;
