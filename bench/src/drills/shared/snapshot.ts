@@ -41,8 +41,9 @@ const contents: Record<string, { table: string; order: string }> = {
   identifiers: { table: "document_identifiers", order: "system, value" },
   relations: { table: "document_relations", order: "ordinal" },
 };
-/** What differs from run to run, and means nothing. */
-const names = "'{id,ingestion_id,organization_id,generation,search_vector,raised_at}'::text[]";
+/** What differs from run to run, and means nothing; who made it differs where versions work side by side. */
+const names =
+  "'{id,ingestion_id,organization_id,generation,search_vector,raised_at,parser_version,chunker_version}'::text[]";
 
 const digests = Object.entries(contents).map(
   ([name, { table, order }]) =>
@@ -71,8 +72,8 @@ const rowsSql = `
         where l.ingestion_id = i.id and l.state = 'open'),
       'standing', t.standing,
       'description', md5(jsonb_build_array(i.media_type, i.byte_length, i.format, i.header, i.stated_at, i.warnings, i.section_count,
-        i.page_count, i.table_count, i.fact_count, i.text_length, i.chunk_count, i.token_count, i.embedding_model, i.parser_version,
-        i.chunker_version, i.failed_stage, i.metadata, to_jsonb(i.tags))::text)) as digests
+        i.page_count, i.table_count, i.fact_count, i.text_length, i.chunk_count, i.token_count, i.embedding_model,
+        i.failed_stage, i.metadata, to_jsonb(i.tags))::text)) as digests
   from tree t join sluice.ingestions i on i.document_id = t.id
   cross join lateral (select count(*)::integer as chunks, coalesce(sum(token_count), 0)::integer as tokens from sluice.chunks where ingestion_id = i.id) c
   order by t.key, i.revision`;
