@@ -14,6 +14,7 @@ import { memberCommand } from "./commands/member.js";
 import { migrateCommand } from "./commands/migrate.js";
 import { orgCommand } from "./commands/org.js";
 import { queuesCommand } from "./commands/queues.js";
+import { reindexCommand } from "./commands/reindex.js";
 import { reprocessCommand } from "./commands/reprocess.js";
 import { searchCommand } from "./commands/search.js";
 import { statusCommand } from "./commands/status.js";
@@ -42,6 +43,7 @@ for (const add of [
   batchCommand,
   deadLettersCommand,
   reprocessCommand,
+  reindexCommand,
   queuesCommand,
   webhooksCommand,
   ledgerCommand,

@@ -300,8 +300,9 @@ const table = {
   embedding_model_inactive: {
     kind: "outage",
     breaker: { cause: "embedding", isPlain: true, isOwn: true },
-    title: "The configured embedding model is not this organization's active one.",
-    advice: "Set EMBEDDING_PROVIDER, EMBEDDING_MODEL and EMBEDDING_DIMENSIONS to the active model.",
+    title: "No configured embedding model is this organization's active one.",
+    advice:
+      "Set EMBEDDING_PROVIDER, EMBEDDING_MODEL and EMBEDDING_DIMENSIONS, or their EMBEDDING_NEXT_ counterparts, to the active model.",
     status: 409,
   },
   stage_failing: {
@@ -481,6 +482,30 @@ const table = {
     status: 409,
     title: "The batch is sealed or cancelled and takes no more documents.",
     advice: "Use another batch.",
+  },
+  reindex_model_unknown: {
+    kind: "request",
+    status: 409,
+    title: "No embedder was ever started with this model.",
+    advice: "Start the embedders and the gateway with EMBEDDING_NEXT_PROVIDER and its other settings first.",
+  },
+  reindex_open: {
+    kind: "request",
+    status: 409,
+    title: "Another reindex of the organization is not over.",
+    advice: "See `sluice reindex status`; wait for its window to close, or cancel it.",
+  },
+  reindex_needless: {
+    kind: "request",
+    status: 409,
+    title: "The organization searches by this model already, or has no documents.",
+    advice: "See `sluice reindex status`.",
+  },
+  reindex_not_possible: {
+    kind: "request",
+    status: 409,
+    title: "No reindex of the organization is in a state for that.",
+    advice: "One that has flipped can be rolled back; one that has not, or was rolled back, can be cancelled.",
   },
   organization_backlog_full: {
     kind: "request",

@@ -157,3 +157,63 @@ export const BudgetRequest = z.strictObject({
   warnShare: z.number().gt(0).max(1).default(0.8).describe("The share at which it is said that the end is near"),
 });
 export type BudgetRequest = z.infer<typeof BudgetRequest>;
+
+const modelId = z
+  .string()
+  .min(1)
+  .max(300)
+  .describe("provider/name/dimensions; an embedder has to have been started with it");
+export const ReindexRequest = z.strictObject({
+  model: modelId,
+  windowSeconds: z
+    .number()
+    .int()
+    .min(0)
+    .max(366 * 86_400)
+    .default(7 * 86_400)
+    .describe("How long after the flip both models are kept up, so that it can be rolled back"),
+  acceptMissing: z
+    .boolean()
+    .default(false)
+    .describe("Flip even though the model refuses passages; they are found by their words only"),
+});
+export type ReindexRequest = z.infer<typeof ReindexRequest>;
+export const ReindexEstimateRequest = z.strictObject({ model: modelId });
+export const RollbackRequest = z.strictObject({ acceptMissing: ReindexRequest.shape.acceptMissing });
+export const ReindexEstimate = z.object({
+  model: z.string(),
+  documents: z.number(),
+  passages: z.number(),
+  tokens: z.number().describe("As they were counted when they were cut"),
+  usd: z.number().nullable().describe("null: no price of the model is known"),
+  tokensPerMinute: z
+    .number()
+    .nullable()
+    .describe("What one request at a time brought in the last month; null: never measured"),
+  minutes: z.number().nullable(),
+});
+export type ReindexEstimate = z.infer<typeof ReindexEstimate>;
+export const Reindex = z.object({
+  id: z.uuid(),
+  model: z.string(),
+  fromModel: z.string(),
+  state: z
+    .enum(["running", "flipped", "rolling_back", "rolled_back", "closing", "done"])
+    .describe("Search reads `fromModel` while it runs and once it is rolled back, `model` from the flip on"),
+  cancelled: z.boolean(),
+  acceptMissing: z.boolean(),
+  looking: z.boolean().describe("What lacks vectors is still being looked for: `documentsLeft` will grow"),
+  documentsLeft: z.number(),
+  passagesEmbedded: z.number(),
+  passagesRefused: z.number().describe("That the model will not take"),
+  waitingFor: z.string().nullable(),
+  startedAt: z.string(),
+  flippedAt: z.string().nullable(),
+  windowUntil: z.string().nullable(),
+  finishedAt: z.string().nullable(),
+});
+export type Reindex = z.infer<typeof Reindex>;
+export const ReindexList = z.object({
+  activeModel: z.string().nullable().describe("That search reads"),
+  items: z.array(Reindex).describe("Newest first"),
+});

@@ -39,8 +39,46 @@ export const embeddingConfig = {
   timeoutMs: variable("EMBEDDING_TIMEOUT_MS", positive(60_000), "Longest a request may take; milliseconds."),
 };
 
+/** A second model beside the first, for organizations that change from one to the other. What is not given is as for the first. */
+export const nextEmbeddingConfig = {
+  provider: variable(
+    "EMBEDDING_NEXT_PROVIDER",
+    z.enum(["local", "openai"]).optional(),
+    "A second model beside the first, that organizations change to or from (`sluice reindex`): its provider. None unless given.",
+  ),
+  model: variable("EMBEDDING_NEXT_MODEL", embeddingConfig.model.schema, "The same of the second model."),
+  dimensions: variable("EMBEDDING_NEXT_DIMENSIONS", embeddingConfig.dimensions.schema, "The same of the second model."),
+  sendDimensions: variable(
+    "EMBEDDING_NEXT_SEND_DIMENSIONS",
+    embeddingConfig.sendDimensions.schema,
+    "The same of the second model.",
+  ),
+  apiKey: variable(
+    "EMBEDDING_NEXT_API_KEY",
+    z.string().optional(),
+    "The second model's key; that of the first unless given.",
+    { secret: true },
+  ),
+  baseUrl: variable(
+    "EMBEDDING_NEXT_BASE_URL",
+    z.url().optional(),
+    "The second model's address; that of the first unless given.",
+  ),
+  price: variable("EMBEDDING_NEXT_USD_PER_MILLION", embeddingConfig.price.schema, "The same of the second model."),
+};
+
+export type EmbeddingConfig = ConfigOf<typeof embeddingConfig>;
+
+/** The models that are configured: the first, and the next one where there is one. */
+export function embeddingConfigs(
+  first: EmbeddingConfig,
+  { apiKey = first.apiKey, baseUrl = first.baseUrl, ...next }: ConfigOf<typeof nextEmbeddingConfig>,
+): EmbeddingConfig[] {
+  return next.provider === undefined ? [first] : [first, { ...first, ...next, apiKey, baseUrl }];
+}
+
 /** The provider the configuration names. */
-export function createEmbeddingProvider(config: ConfigOf<typeof embeddingConfig>): EmbeddingProvider {
+export function createEmbeddingProvider(config: EmbeddingConfig): EmbeddingProvider {
   const provider = config.provider ?? (config.apiKey === undefined ? "local" : "openai");
   if (provider === "local") return createLocalProvider(config.dimensions ?? 384);
   return createOpenAiProvider({

@@ -51,6 +51,10 @@ export type Database = {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_model: string; p_after: number; p_limit: number };
         Returns: Json;
       };
+      sluice_claim_reindex: {
+        Args: { p_models: string[]; p_worker: string; p_lease_ms: number; p_limit: number };
+        Returns: Json;
+      };
       sluice_collect_deliveries: {
         Args: { p_limit: number };
         Returns: number;
@@ -97,6 +101,14 @@ export type Database = {
       };
       sluice_document_events: {
         Args: { p_organization: string; p_caller: Json; p_document: string; p_after_xid: string; p_after_id: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_end_reindex: {
+        Args: { p_organization: string; p_caller: Json; p_action: string; p_accept_missing: boolean };
+        Returns: Json;
+      };
+      sluice_estimate_reindex: {
+        Args: { p_organization: string; p_caller: Json; p_model: string };
         Returns: Json;
       };
       sluice_events_since: {
@@ -151,8 +163,16 @@ export type Database = {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_queue: string; p_duration_ms: number };
         Returns: Json;
       };
+      sluice_hold_reindex: {
+        Args: { p_reindex: string; p_worker: string; p_lease_ms: number };
+        Returns: undefined;
+      };
       sluice_keep_vectors: {
         Args: { p_model: string; p_request: string; p_tokens: number; p_latency_ms: number; p_items: Json };
+        Returns: Json;
+      };
+      sluice_kept_models: {
+        Args: { p_models: string[] };
         Returns: Json;
       };
       sluice_ledger: {
@@ -263,6 +283,14 @@ export type Database = {
         Args: { p_id: string; p_provider: string; p_name: string; p_dimensions: number; p_lexical: boolean; p_usd_per_million?: number };
         Returns: undefined;
       };
+      sluice_reindex_step: {
+        Args: { p_limit: number };
+        Returns: Json;
+      };
+      sluice_reindexes: {
+        Args: { p_organization: string; p_caller: Json };
+        Returns: Json;
+      };
       sluice_release_embedding: {
         Args: { p_request: string; p_presumed: boolean; p_latency_ms: number };
         Returns: undefined;
@@ -335,6 +363,10 @@ export type Database = {
         Args: { p_organization: string; p_delivery: string; p_state: string; p_status: number; p_code: string; p_delay_ms: number };
         Returns: undefined;
       };
+      sluice_settle_reindex: {
+        Args: { p_reindex: string; p_worker: string; p_model: string; p_embedded: number; p_failed: Json; p_code: string; p_delay_ms: number };
+        Returns: undefined;
+      };
       sluice_settle_review: {
         Args: { p_organization: string; p_caller: Json; p_review: string };
         Returns: Json;
@@ -342,6 +374,10 @@ export type Database = {
       sluice_settle_standings: {
         Args: { p_limit: number };
         Returns: number;
+      };
+      sluice_start_reindex: {
+        Args: { p_organization: string; p_caller: Json; p_model: string; p_window_seconds: number; p_accept_missing: boolean };
+        Returns: Json;
       };
       sluice_stats: {
         Args: Record<PropertyKey, never>;

@@ -4,6 +4,7 @@ import { createIntake } from "./intake.js";
 import { createObjects } from "./objects.js";
 import { createOperations } from "./operations.js";
 import { createReading } from "./reading.js";
+import { createReindexes } from "./reindexes.js";
 import { createRpc, type StoreOptions } from "./rpc.js";
 import { createSupervision } from "./supervision.js";
 import { createTenancy } from "./tenancy.js";
@@ -22,6 +23,7 @@ export function createStore(options: StoreOptions) {
     work: createWork(rpc),
     vectors: createVectors(rpc),
     usage: createUsage(rpc),
+    reindexes: createReindexes(rpc),
     reading: createReading(rpc),
     operations: createOperations(rpc),
     webhooks: createWebhooks(rpc),
@@ -52,6 +54,7 @@ export { applyMigrations, migrationsFolder, type SqlRunner } from "./migrations.
 export type { Load } from "./operations.js";
 export { connectPostgres } from "./postgres.js";
 export type { DerivedKind, FoundHit } from "./reading.js";
+export type { ReindexSlice } from "./reindexes.js";
 export type { EventCursor, Finding, Stats, StoredEvent, Stranded } from "./supervision.js";
 export { allScopes, type Organization, type ScopeName } from "./tenancy.js";
 export { buildVectorIndex, type VectorIndex } from "./vector-indexes.js";

@@ -76,7 +76,18 @@ export class DatabaseError extends Error {
   }
 }
 
-const Refusal = z.object({ outcome: z.enum(["forbidden", "not_found", "batch_closed", "document_in_progress"]) });
+const Refusal = z.object({
+  outcome: z.enum([
+    "forbidden",
+    "reindex_model_unknown",
+    "reindex_open",
+    "reindex_needless",
+    "reindex_not_possible",
+    "not_found",
+    "batch_closed",
+    "document_in_progress",
+  ]),
+});
 
 /** Throws the request error an outcome stands for; other outcomes pass. */
 export function refuse<T extends { outcome: string }>(answer: T): T {

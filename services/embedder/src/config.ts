@@ -1,4 +1,4 @@
-import { embeddingConfig } from "@sluice/embeddings";
+import { embeddingConfig, nextEmbeddingConfig } from "@sluice/embeddings";
 import { queueConfig, workerConfig } from "@sluice/queue";
 import { variable } from "@sluice/runtime";
 import { storeConfig } from "@sluice/store";
@@ -12,6 +12,7 @@ export const embedderConfig = {
   queue: queueConfig,
   worker: workerConfig,
   embedding: embeddingConfig,
+  nextEmbedding: nextEmbeddingConfig,
   concurrency: variable(
     "EMBEDDER_CONCURRENCY",
     positive(32),
@@ -34,6 +35,11 @@ export const embedderConfig = {
     ),
     tokens: variable("EMBEDDING_ORGANIZATION_TOKENS_PER_MINUTE", positiveOr, "The same for its tokens."),
   },
+  reindexMs: variable(
+    "REINDEX_INTERVAL_MS",
+    positive(2_000),
+    "How often a change of the embedding model is taken further; milliseconds.",
+  ),
   lingerMs: variable(
     "EMBEDDER_LINGER_MS",
     positive(200),

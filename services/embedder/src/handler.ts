@@ -1,9 +1,9 @@
 import { forSearch, SluiceError, withPrefix } from "@sluice/contracts";
-import type { Batcher, EmbeddingModel } from "@sluice/embeddings";
 import { coalesce, type HandlerResult } from "@sluice/queue";
 import type { Metrics } from "@sluice/runtime";
 import { type ChunkToEmbed, type ChunkVector, type Store, type Task, textKey } from "@sluice/store";
 import type { ChunkText } from "./books.js";
+import type { Engine } from "./engine.js";
 
 // As pgvector text a row of 1,536 dimensions is about 12 kB: a call stays near a megabyte. As many chunks come with the task.
 const rowsPerCall = 100;
@@ -34,20 +34,18 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   return Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", abort));
 }
 
+/** How long a model that search does not read is left alone after it failed: what it misses is caught up with. */
+const keptRestMs = 30_000;
+
 /**
- * Chunks in, vectors out. What costs nothing is computed and goes with the seal. What is paid for is looked for first, and kept by the books as
- * soon as its request is finished: a crash repeats only the requests that were under way.
+ * The way from a document's chunks to one model's vectors. What costs nothing is computed, and its last part goes with the seal. What is paid for is
+ * looked for first, and kept by the books as soon as its request is finished: a crash repeats only the requests that were under way.
  */
-export function createEmbedHandler(deps: {
-  work: Store["work"];
-  vectors: Store["vectors"];
-  metrics: Metrics;
-  worker: string;
-  batcher: Batcher<ChunkText>;
-  model: EmbeddingModel;
-  isInstant: boolean;
-}) {
-  const { work, model, batcher, metrics } = deps;
+function createMaker(
+  { model, isInstant, batcher }: Engine,
+  deps: { work: Store["work"]; vectors: Store["vectors"]; metrics: Metrics; isFirst: boolean },
+) {
+  const { work, metrics } = deps;
   // Documents that are taken up together are looked for together.
   const find = coalesce(
     async (pages: ChunkText[][]) => {
@@ -58,16 +56,18 @@ export function createEmbedHandler(deps: {
   );
   const keyed = ({ organizationId, ingestionId, generation }: Task, chunk: ChunkToEmbed): ChunkText => {
     const text = textToEmbed(chunk);
-    const key = deps.isInstant ? "" : textKey(organizationId, model.id, text);
+    const key = isInstant ? "" : textKey(organizationId, model.id, text);
     return { organizationId, ingestionId, generation, chunkId: chunk.id, key, text, tokens: chunk.tokenCount };
   };
 
   /** Pages of the chunks that have no vector; null when the work is no longer this worker's. */
   async function* pagesOf(task: Task): AsyncGenerator<ChunkText[] | null> {
-    for (let page = task.chunks; ; ) {
+    const after = (ordinal: number) => work.chunksToEmbed(task, model.id, ordinal, rowsPerCall);
+    // What came with the task lacks the first model's vectors.
+    for (let page = deps.isFirst ? task.chunks : await after(-1); ; ) {
       yield page?.map((chunk) => keyed(task, chunk)) ?? null;
       if (page === null || page.length < rowsPerCall) return;
-      page = await work.chunksToEmbed(task, model.id, page.at(-1)?.ordinal ?? -1, rowsPerCall);
+      page = await after(page.at(-1)?.ordinal ?? -1);
     }
   }
 
@@ -121,15 +121,51 @@ export function createEmbedHandler(deps: {
     return [];
   }
 
+  return isInstant ? compute : buy;
+}
+
+/** Chunks in, vectors out, of the organization's active model; and of the one it changes to or from, where there is one. */
+export function createEmbedHandler(deps: {
+  work: Store["work"];
+  vectors: Store["vectors"];
+  metrics: Metrics;
+  worker: string;
+  engines: ReadonlyMap<string, Engine>;
+  first: Engine;
+  keptModel: (organizationId: string) => string | undefined;
+}) {
+  const { work, metrics, engines, first } = deps;
+  const makers = new Map(
+    [...engines].map(([id, engine]) => [id, createMaker(engine, { ...deps, isFirst: engine === first })]),
+  );
+  const restUntil = new Map<string, number>();
+
+  /** The other model's vectors, if they can be had: nothing waits for them, and what is missing is caught up with. */
+  async function makeKept(task: Task, active: string, signal: AbortSignal): Promise<void> {
+    const kept = deps.keptModel(task.organizationId);
+    const make = kept === undefined || kept === active ? undefined : makers.get(kept);
+    if (kept === undefined || make === undefined || (restUntil.get(kept) ?? 0) > performance.now()) return;
+    try {
+      const last = await make(task, signal);
+      if (last !== null && last.length > 0) await work.putEmbeddings(kept, last);
+    } catch {
+      signal.throwIfAborted();
+      restUntil.set(kept, performance.now() + keptRestMs);
+    }
+  }
+
   return async (task: Task, signal: AbortSignal): Promise<HandlerResult> => {
     const began = performance.now();
-    if (task.activeModel !== null && task.activeModel !== model.id) {
-      throw new SluiceError("embedding_model_inactive", { retryAfterMs: 60_000 });
-    }
-    const last = await (deps.isInstant ? compute : buy)(task, signal);
+    const model = task.activeModel ?? first.model.id;
+    const make = makers.get(model);
+    if (make === undefined) throw new SluiceError("embedding_model_inactive", { retryAfterMs: 60_000 });
+    const last = await make(task, signal);
     if (last === null) return { outcome: "stale" };
+    await makeKept(task, model, signal);
     signal.throwIfAborted();
-    const sealed = await work.sealEmbed(task, deps.worker, model.id, performance.now() - began, last);
+    const sealed = await work.sealEmbed(task, deps.worker, model, performance.now() - began, last);
+    // Search reads another model since it was taken up; the next try takes that.
+    if (sealed.outcome === "model_inactive") throw new SluiceError("embedding_model_inactive", { retryAfterMs: 1_000 });
     if (sealed.outcome === "sealed" && sealed.sinceAcceptedMs !== undefined) {
       metrics.timeToSearchable.observe(sealed.sinceAcceptedMs / 1_000);
     }

@@ -1,75 +1,68 @@
-import { toSluiceError } from "@sluice/contracts";
-import { createBatcher, createEmbeddingProvider, createGovernor } from "@sluice/embeddings";
-import { createSharedRates, createStageService } from "@sluice/queue";
+import { embeddingConfigs } from "@sluice/embeddings";
+import { createStageService } from "@sluice/queue";
 import type { ConfigOf, Service, ServiceTools } from "@sluice/runtime";
 import { createStore } from "@sluice/store";
-import { type ChunkText, createBooks } from "./books.js";
+import { createCatchUp } from "./catch-up.js";
 import type { embedderConfig } from "./config.js";
+import { createEngine } from "./engine.js";
 import { createEmbedHandler } from "./handler.js";
 
 export { embedderConfig } from "./config.js";
 
-/** Keeping what a request brought takes no longer, or somebody died. */
-const keepingMs = 240_000;
-
-/** Chunks → vectors, in requests that span documents. */
+/** Chunks → vectors, in requests that span documents; and, while an organization changes its model, the other model's vectors of what is there. */
 export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: ServiceTools): Service {
-  const { metrics, logger } = tools;
+  const { metrics, worker } = tools;
   const store = createStore(config.store);
-  const provider = createEmbeddingProvider(config.embedding);
-  const { model, isInstant } = provider;
-  const { baseUrl, apiKey, timeoutMs, price } = config.embedding;
-  const rates = isInstant
-    ? undefined
-    : createSharedRates({
-        redis: config.queue,
-        prefix: config.queue.prefix,
-        // Providers count by key and model.
-        provider: `${baseUrl} ${apiKey} ${model.name}`,
-        member: tools.worker,
-        ceiling: config.pace,
-        organization: config.share,
-      });
-  const batcher = createBatcher<ChunkText>(provider, {
-    // What is computed here costs nothing by the request.
-    lingerMs: isInstant ? 0 : config.lingerMs,
-    concurrency: config.requests,
-    books: isInstant
-      ? undefined
-      : createBooks({ vectors: store.vectors, model, metrics, logger, ttlMs: timeoutMs + keepingMs }),
-    governor: rates && createGovernor(rates, config.pace),
-    onRequest({ inputs, tokens, error }) {
-      const outcome = error === undefined ? "ok" : toSluiceError(error).code;
-      metrics.embeddingRequests.inc({ provider: model.provider, outcome });
-      metrics.embeddingBatchSize.observe(inputs);
-      if (error === undefined) metrics.embeddingTokens.inc({ model: model.name }, tokens);
-    },
-    onLimited: (ms) => metrics.throttledSeconds.inc({ provider: model.provider }, ms / 1_000),
+  const all = embeddingConfigs(config.embedding, config.nextEmbedding).map((each) =>
+    createEngine(each, config, tools, store.vectors),
+  );
+  const [first] = all as [(typeof all)[number], ...typeof all];
+  const engines = new Map(all.map((engine) => [engine.model.id, engine]));
+  let inHand = 0;
+  const catchUp = createCatchUp({
+    reindexes: store.reindexes,
+    work: store.work,
+    vectors: store.vectors,
+    engines,
+    isBusy: () => inHand > 0,
+    leaseMs: config.worker.leaseMs,
+    everyMs: config.reindexMs,
+    tools,
+  });
+  const handle = createEmbedHandler({
+    work: store.work,
+    vectors: store.vectors,
+    metrics,
+    worker,
+    engines,
+    first,
+    keptModel: catchUp.keptModel,
   });
   return createStageService({
     queue: "embed",
     // What fails at this stage fails by its model.
-    version: model.id,
-    model: model.id,
+    version: first.model.id,
+    model: first.model.id,
     tools,
     redis: config.queue,
     ...config.worker,
     concurrency: config.concurrency,
     work: store.work,
     databaseReady: store.ready,
-    prepare: () => store.work.registerModel({ ...model, price }),
-    async dispose() {
-      batcher.destroy();
-      await rates?.destroy();
+    async prepare() {
+      for (const { model } of all) await store.work.registerModel(model);
+      catchUp.start();
     },
-    handler: createEmbedHandler({
-      work: store.work,
-      vectors: store.vectors,
-      metrics,
-      worker: tools.worker,
-      batcher,
-      model,
-      isInstant,
-    }),
+    async dispose() {
+      const caughtUp = catchUp.destroy();
+      await Promise.all(all.map((engine) => engine.destroy()));
+      await caughtUp;
+    },
+    async handler(task, signal) {
+      inHand += 1;
+      return handle(task, signal).finally(() => {
+        inHand -= 1;
+      });
+    },
   });
 }

@@ -15,6 +15,7 @@ import { documentOperations } from "./routes/documents.js";
 import { healthOperations } from "./routes/health.js";
 import { ledgerOperations } from "./routes/ledger.js";
 import { queueOperations } from "./routes/queues.js";
+import { reindexOperations } from "./routes/reindex.js";
 import { reviewOperations } from "./routes/reviews.js";
 import { searchOperations } from "./routes/search.js";
 import { serviceOperations } from "./routes/service.js";
@@ -39,6 +40,7 @@ export function createApp(context: GatewayContext): Express {
     ...queueOperations(context),
     ...ledgerOperations(context),
     ...usageOperations(context),
+    ...reindexOperations(context),
     ...reviewOperations(context),
     ...webhookOperations(context),
     ...serviceOperations(context, described),

@@ -1,4 +1,4 @@
-import { embeddingConfig } from "@sluice/embeddings";
+import { embeddingConfig, nextEmbeddingConfig } from "@sluice/embeddings";
 import { queueConfig } from "@sluice/queue";
 import { type ConfigOf, outboundConfig, variable } from "@sluice/runtime";
 import { storeConfig } from "@sluice/store";
@@ -14,6 +14,7 @@ export const gatewayConfig = {
   store: storeConfig,
   queue: queueConfig,
   embedding: embeddingConfig,
+  nextEmbedding: nextEmbeddingConfig,
   http: {
     host: variable("HOST", z.string().default("127.0.0.1"), "Address the gateway listens on."),
     port: variable(

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
-import { createEmbeddingProvider, type EmbeddingProvider } from "@sluice/embeddings";
+import { createEmbeddingProvider, type EmbeddingProvider, embeddingConfigs } from "@sluice/embeddings";
 import { createProducer, type Producer } from "@sluice/queue";
 import type { Logger, Metrics, ServiceTools } from "@sluice/runtime";
 import { createStore, type Store } from "@sluice/store";
@@ -20,6 +20,8 @@ export interface GatewayContext {
   store: Store;
   producer: Pick<Producer, "enqueue" | "remove" | "nudge" | "onNudge" | "ready" | "destroy">;
   embeddings: Pick<EmbeddingProvider, "model" | "embed">;
+  /** All models that are configured, the first before the next. */
+  models: Pick<EmbeddingProvider, "model" | "embed">[];
   authenticate: Authenticate;
   /** Throws while the organization, or all together, have too much waiting. */
   admit: (organizationId: string) => Promise<void>;
@@ -42,6 +44,11 @@ export function createContext(
   const store = overrides.store ?? createStore(config.store);
   const producer =
     overrides.producer ?? createProducer({ redis: config.queue, prefix: config.queue.prefix, logger, metrics });
+  const [first = createEmbeddingProvider(config.embedding), ...others] = embeddingConfigs(
+    config.embedding,
+    config.nextEmbedding,
+  ).map(createEmbeddingProvider);
+  const embeddings = overrides.embeddings ?? first;
   const verifyToken = createTokenVerifier({ supabaseUrl: config.store.url, ...config.tokens });
   return {
     config,
@@ -49,7 +56,8 @@ export function createContext(
     metrics,
     store,
     producer,
-    embeddings: overrides.embeddings ?? createEmbeddingProvider(config.embedding),
+    embeddings,
+    models: [embeddings, ...others],
     authenticate: createAuthenticate({ tenancy: store.tenancy, verifyToken }),
     admit: createCaps(store, config.caps),
     poller: createEventPoller({ eventsSince: store.supervision.eventsSince, onNudge: producer.onNudge, logger }),

@@ -48,6 +48,11 @@ export const supervisorConfig = {
     ),
     everyMs: variable("VECTOR_INDEX_INTERVAL_MS", positive(600_000), "How often that is looked at; milliseconds."),
   },
+  reindexMs: variable(
+    "REINDEX_INTERVAL_MS",
+    positive(2_000),
+    "How often a change of the embedding model is taken further; milliseconds.",
+  ),
   failures: {
     windowMs: variable(
       "FAILURE_WINDOW_MS",

@@ -19,6 +19,8 @@ export { supervisorConfig } from "./config.js";
 const foldLimit = 10_000;
 /** Documents whose standing is worked out in one turn. */
 const standingsLimit = 200;
+/** Documents or vectors that a change of model looks at, or removes, in one turn. */
+const reindexLimit = 500;
 
 /** Sees to it that nothing is lost: feeds the queues, finds what is stranded, removes leftovers, watches the ledger. */
 export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tools: ServiceTools): Service {
@@ -81,6 +83,14 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
       1_000,
       async () => (await supervision.settleStandings(standingsLimit)) === standingsLimit,
     ),
+    whileLeading("reindex", config.reindexMs, async () => {
+      const { flipped, more } = await store.reindexes.step(reindexLimit);
+      if (flipped > 0) {
+        logger.info("reindex.flipped", { count: flipped });
+        producer.nudge();
+      }
+      return more;
+    }),
     whileLeading("tallies", 2_000, async () => (await supervision.foldTallies(foldLimit)) === foldLimit),
   ];
   let destroying: Promise<void> | undefined;

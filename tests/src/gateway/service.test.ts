@@ -46,6 +46,8 @@ describe("what the service says of itself", () => {
         "GET /v1/ledger",
         "GET /v1/usage",
         "POST /v1/admin/budget",
+        "GET /v1/admin/reindex",
+        ...["", "/estimate", "/rollback", "/cancel"].map((what) => `POST /v1/admin/reindex${what}`),
         "GET /v1/reviews",
         "POST /v1/uploads",
         `POST ${batch}/documents`,

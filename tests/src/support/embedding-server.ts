@@ -41,6 +41,9 @@ export function vectorOf(text: string): number[] {
   return vector;
 }
 
+/** As long as it was asked for. */
+const vectorFor = (asked: Asked, text: string) => vectorOf(text).slice(0, asked.dimensions ?? dimensions);
+
 export const base64 = (vector: number[]) => Buffer.from(Float32Array.from(vector).buffer).toString("base64");
 
 export function answer(
@@ -62,7 +65,7 @@ export function embeddings(
   const items = asked.input.map((text, index) => ({
     object: "embedding",
     index,
-    embedding: asked.encoding === "base64" ? base64(vectorOf(text)) : vectorOf(text),
+    embedding: asked.encoding === "base64" ? base64(vectorFor(asked, text)) : vectorFor(asked, text),
   }));
   return {
     object: "list",

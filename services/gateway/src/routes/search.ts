@@ -6,6 +6,7 @@ import type { GatewayContext } from "../context.js";
 import { decodeCursor, encodeCursor } from "../http/cursor.js";
 import { type Operation, operation } from "../http/operation.js";
 import type { NameProblem } from "../http/validate.js";
+import { createActiveModels } from "../search/active-models.js";
 import { highlight, snippetOf } from "../search/highlight.js";
 import { queryVector } from "../search/query-vector.js";
 import { relatedTerms } from "../search/related-terms.js";
@@ -32,8 +33,8 @@ function shown(
 }
 
 /** Finding passages. */
-export function searchOperations({ config, store, embeddings, auditKey, logger }: GatewayContext): Operation[] {
-  const { model } = embeddings;
+export function searchOperations({ config, store, embeddings, models, auditKey, logger }: GatewayContext): Operation[] {
+  const activeModels = createActiveModels(models, embeddings);
   const { exactBelow, rerank } = config.search;
   const reranker = createReranker(rerank);
 
@@ -75,12 +76,29 @@ export function searchOperations({ config, store, embeddings, auditKey, logger }
             : { from: offset, k };
 
         const related = relatedTerms(query);
-        const vector = mode === "keyword" ? null : vectorText(await queryVector(embeddings, query, related, signal));
-        const found = await store.reading.search(
-          scope,
-          { query, mode, filter, k: window.k },
-          { vector, model: model.id, queryHash, related, neighbours, exactBelow, offset: window.from },
-        );
+        const findBy = async (by: GatewayContext["embeddings"]) =>
+          store.reading.search(
+            scope,
+            { query, mode, filter, k: window.k },
+            {
+              vector: mode === "keyword" ? null : vectorText(await queryVector(by, query, related, signal)),
+              model: by.model.id,
+              queryHash,
+              related,
+              neighbours,
+              exactBelow,
+              offset: window.from,
+            },
+          );
+        let by = activeModels.of(scope.organizationId);
+        let found = await findBy(by);
+        if (found.outcome === "model_inactive") {
+          const other = activeModels.learn(scope.organizationId, found.activeModel);
+          if (other !== undefined && other !== by) {
+            by = other;
+            found = await findBy(by);
+          }
+        }
         if (found.outcome === "model_inactive") throw new SluiceError("embedding_model_inactive");
 
         const notes: SearchAnswer["notes"] = [];
@@ -102,7 +120,7 @@ export function searchOperations({ config, store, embeddings, auditKey, logger }
         const from = offset - window.from;
         const hits = ranked.slice(from, from + k).map(({ hit, rerank: placed }) => shown(hit, explain, placed));
         const isMore = found.more || ranked.length > from + k;
-        const used = mode === "keyword" ? null : model;
+        const used = mode === "keyword" ? null : by.model;
         return {
           status: 200,
           body: {
