@@ -235,6 +235,27 @@ begin
   return jsonb_build_object('usd', v_usd, 'warned', v_warned);
 end $$;
 
+-- Whether vectors of a passage of this revision may be added under the model: its document waits for them.
+create function sluice.takes_vectors(i sluice.ingestions, p_model text) returns boolean language sql stable set search_path = sluice, extensions, pg_temp as $$
+  select i.status = 'chunked'
+$$;
+
+-- As before; who takes vectors is said in one place.
+create or replace function public.sluice_put_embeddings(p_model text, p_items jsonb) returns integer
+language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+declare
+  v_count integer;
+begin
+  insert into embeddings (chunk_id, model, organization_id, ingestion_id, embedding)
+  select c.id, p_model, c.organization_id, c.ingestion_id, l2_normalize(x.vector::vector)
+  from jsonb_to_recordset(p_items) as x("organizationId" uuid, "ingestionId" uuid, generation integer, "chunkId" uuid, vector text)
+  join chunks c on c.id = x."chunkId" and c.organization_id = x."organizationId" and c.ingestion_id = x."ingestionId"
+  join ingestions i on i.id = c.ingestion_id and i.generation = x.generation and i.chunked_generation = c.generation and sluice.takes_vectors(i, p_model)
+  on conflict (chunk_id, model) do nothing;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+
 -- System. A finished request: what it cost is booked and its vectors are kept, in one transaction, so that a crash repeats only what was under way and no
 -- vector is kept that is not in the books. Items {organizationId, ingestionId, generation, chunkId, key, vector} as for sluice_put_embeddings; p_request is null for the
 -- further parts of a large one. Nobody sees the vectors before the seal. Answers {usd, warned}.
@@ -245,7 +266,7 @@ begin
   select c.id, p_model, c.organization_id, c.ingestion_id, l2_normalize(x.vector::vector), decode(x.key, 'hex')
   from jsonb_to_recordset(p_items) as x("organizationId" uuid, "ingestionId" uuid, generation integer, "chunkId" uuid, key text, vector text)
   join chunks c on c.id = x."chunkId" and c.organization_id = x."organizationId" and c.ingestion_id = x."ingestionId"
-  join ingestions i on i.id = c.ingestion_id and i.generation = x.generation and i.status = 'chunked' and i.chunked_generation = c.generation
+  join ingestions i on i.id = c.ingestion_id and i.generation = x.generation and i.chunked_generation = c.generation and sluice.takes_vectors(i, p_model)
   on conflict (chunk_id, model) do nothing;
   if p_request is null then return jsonb_build_object('usd', 0, 'warned', '[]'::jsonb); end if;
   return sluice.settle(p_request, p_tokens, p_latency_ms, false);
@@ -285,7 +306,7 @@ begin
     select c.id, c.organization_id, c.ingestion_id, c.token_count, decode(x.key, 'hex') as key
     from jsonb_to_recordset(p_items) as x("organizationId" uuid, "ingestionId" uuid, generation integer, "chunkId" uuid, key text)
     join chunks c on c.id = x."chunkId" and c.organization_id = x."organizationId" and c.ingestion_id = x."ingestionId"
-    join ingestions i on i.id = c.ingestion_id and i.generation = x.generation and i.status = 'chunked' and i.chunked_generation = c.generation
+    join ingestions i on i.id = c.ingestion_id and i.generation = x.generation and i.chunked_generation = c.generation and sluice.takes_vectors(i, p_model)
   ), found as (
     select a.*, e.embedding from asked a cross join lateral (select o.embedding from embeddings o
       where o.text_key = a.key and o.organization_id = a.organization_id and o.model = p_model limit 1) e

@@ -29,11 +29,10 @@ $$;
 -- found by then may be fewer than there are.
 create function sluice.nearest_by_index(p_organization uuid, p_model text, p_type text, p_vector text, p_take integer)
 returns table (chunk_id uuid, distance double precision)
-language plpgsql volatile set search_path = sluice, extensions, pg_temp as $$
+language plpgsql volatile set search_path = sluice, extensions, pg_temp
+  set enable_seqscan = off set enable_sort = off set enable_bitmapscan = off set jit = off as $$
 begin
-  perform set_config('hnsw.ef_search', least(1000, greatest(100, p_take))::text, true),
-    -- The embedded database keeps no statistics to choose the index by.
-    set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true);
+  perform set_config('hnsw.ef_search', least(1000, greatest(100, p_take))::text, true);
   if (select string_to_array(extversion, '.')::integer[] >= '{0,8}' from pg_extension where extname = 'vector') then
     perform set_config('hnsw.iterative_scan', 'strict_order', true);
   end if;
@@ -41,8 +40,13 @@ begin
     'select e.chunk_id, (e.embedding::extensions.%1$s <=> $1::extensions.%1$s)::double precision from sluice.embeddings e
      where e.model = %2$L and e.organization_id = $2 order by e.embedding::extensions.%1$s <=> $1::extensions.%1$s limit $3', p_type, p_model)
     using p_vector, p_organization, p_take;
-  perform set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true), set_config('enable_bitmapscan', 'on', true);
 end $$;
+
+-- How many vectors of a model an organization has, up to p_most.
+create function sluice.vector_count(p_organization uuid, p_model text, p_most integer) returns bigint
+language sql stable set search_path = sluice, extensions, pg_temp set enable_seqscan = off set enable_bitmapscan = off as $$
+  select count(*) from (select from embeddings where organization_id = p_organization and model = p_model limit p_most) few
+$$;
 
 -- System. The models that have vectors: how many, and whether an index has been built.
 create function public.sluice_vector_indexes() returns jsonb
@@ -56,9 +60,11 @@ begin
 end $$;
 
 -- System. Builds a model's index while nobody writes. Where there is a connection of one's own, it is better built concurrently.
+-- An index that outgrows the memory it is built in takes many times as long.
 -- Answers built · not_possible (too many dimensions, or no such model).
 create function public.sluice_build_vector_index(p_model text) returns text
-language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
+language plpgsql security definer set search_path = sluice, extensions, pg_temp
+  set maintenance_work_mem = '512MB' as $$
 declare
   v_sql text := sluice.vector_index_sql(p_model, false, false);
 begin
@@ -135,12 +141,7 @@ end $$;
 
 -- ── Ranking ─────────────────────────────────────────────────────────────────────
 
--- How well a passage has the words of a query: each as often as it occurs, with ever less weight. Whatever their number, a word counts the same.
-create function sluice.word_score(p_text tsvector, p_words tsquery) returns double precision language sql immutable set search_path = pg_catalog as $$
-  select coalesce(ts_rank(p_text, p_words) * (numnode(p_words) + 1) / 2, 0)
-$$;
-
--- The same for what the words are called otherwise: of each group the best, as one word.
+-- How well a passage has what the words of a query are called otherwise: of each group the best, as one word.
 create function sluice.related_score(p_text tsvector, p_terms tsquery[], p_groups integer[]) returns double precision
 language sql immutable set search_path = pg_catalog as $$
   select coalesce(sum(best), 0) from (select max(ts_rank(p_text, q)) as best from unnest(p_terms, p_groups) t(q, g) where p_text @@ q group by g) groups
@@ -152,24 +153,32 @@ create function sluice.whose(d sluice.documents, i sluice.ingestions) returns te
     (select min((x->>'authority') || '|' || (x->>'value')) from jsonb_path_query(i.header, '$.patients[*].identifiers[*]') x)) end
 $$;
 
+-- Whether one document may be shown as adding to another.
+create function sluice.may_add(d sluice.documents, i sluice.ingestions, to_d sluice.documents, to_i sluice.ingestions) returns boolean language sql immutable as $$
+  select d.id <> to_d.id and d.organization_id = to_d.organization_id and coalesce(d.patient = to_d.patient, true) and not sluice.about_others(i.header, to_i.header)
+$$;
+
 -- What adds to a document, and what it adds to, as far as readers see them: {addenda: [{id, title, text}], appendsTo: [id]}.
 create function sluice.additions(p_organization uuid, p_document uuid, p_ingestion uuid, p_filter jsonb) returns jsonb
-language sql stable set search_path = sluice, extensions, pg_temp as $$
-  select jsonb_build_object(
+language plpgsql stable set search_path = sluice, extensions, pg_temp set plan_cache_mode = force_generic_plan
+  set join_collapse_limit = 1 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+begin return (
+  with me as (
+    select d, i from documents d join ingestions i on i.id = p_ingestion and i.document_id = d.id where d.organization_id = p_organization and d.id = p_document
+  ) select jsonb_build_object(
     'addenda', (select coalesce(jsonb_agg(jsonb_build_object('id', x.id, 'title', x.title, 'text', x.text) order by x.created_at, x.id), '[]') from (
-      select distinct on (d.id) d.id, d.created_at, a.header->>'title' as title,
+      select distinct on (o.id) o.id, o.created_at, a.header->>'title' as title,
         (select left(c.text, 1000) from chunks c where c.ingestion_id = a.id and c.generation = a.chunked_generation order by c.ordinal limit 1) as text
-      from document_identifiers mine join document_relations r on r.organization_id = p_organization and r.kind = 'appends'
-        and r.target_system = mine.system and r.target_value = mine.value
-      join ingestions a on a.id = r.ingestion_id and a.active join documents d on d.id = a.document_id
-      where mine.ingestion_id = p_ingestion and d.organization_id = p_organization and d.id <> p_document and sluice.stands(d.standing, p_filter)
-      order by d.id limit 20) x),
-    'appendsTo', (select coalesce(jsonb_agg(distinct d.id), '[]') from document_relations r
+      from me join document_identifiers mine on mine.ingestion_id = p_ingestion
+      join document_relations r on r.organization_id = p_organization and r.kind = 'appends' and r.target_system = mine.system and r.target_value = mine.value
+      join ingestions a on a.id = r.ingestion_id and a.active join documents o on o.id = a.document_id
+      where sluice.may_add(o, a, me.d, me.i) and sluice.stands(o.standing, p_filter)
+      order by o.id limit 20) x),
+    'appendsTo', (select coalesce(jsonb_agg(distinct o.id), '[]') from me join document_relations r on r.ingestion_id = p_ingestion and r.kind = 'appends'
       join document_identifiers theirs on theirs.organization_id = p_organization and theirs.system = r.target_system and theirs.value = r.target_value
-      join ingestions a on a.id = theirs.ingestion_id and a.active join documents d on d.id = a.document_id
-      where r.ingestion_id = p_ingestion and r.kind = 'appends' and d.organization_id = p_organization and d.id <> p_document
-        and sluice.stands(d.standing, p_filter)))
-$$;
+      join ingestions a on a.id = theirs.ingestion_id and a.active join documents o on o.id = a.document_id
+      where sluice.may_add(me.d, me.i, o, a) and sluice.stands(o.standing, p_filter))));
+end $$;
 
 -- Passages of the same document around one: p_count before (negative) or after.
 create function sluice.around(p_ingestion uuid, p_generation integer, p_ordinal integer, p_count integer) returns jsonb
@@ -179,6 +188,97 @@ language sql stable set search_path = sluice, extensions, pg_temp as $$
   from chunks c where c.ingestion_id = p_ingestion and c.generation = p_generation
     and c.ordinal between p_ordinal + least(p_count, sign(p_count)::integer) and p_ordinal + greatest(p_count, sign(p_count)::integer) and p_count <> 0
 $$;
+
+-- The embedded database keeps no statistics: left to itself it joins a few hundred candidates by going through all documents. So what ranks says how: in the
+-- order that is written, by keys, and planned once. What is ranked is cut first and looked up then, and passages with one word of several are passed over
+-- where enough have two.
+
+-- Whether a passage is of a section with this code, or under a heading that stands for it.
+create function sluice.has_code(c sluice.chunks, i sluice.ingestions, p_code text) returns boolean language sql stable as $$
+  select p_code is null or c.code = p_code or exists (select from sluice.sections s where s.ingestion_id = i.id and s.generation = i.parsed_generation
+    and s.ordinal between c.section_ordinal and coalesce(c.section_to, c.section_ordinal) and s.code = p_code)
+$$;
+
+-- Any two of a query's words; null where it has fewer, or so many that the pairs cost more than they save.
+create function sluice.any_two_words(p_query text) returns tsquery language sql immutable set search_path = pg_catalog as $$
+  with words as (select lexeme, count(*) over () as n from unnest(to_tsvector('english', p_query)))
+  select string_agg('(' || quote_literal(a.lexeme) || ' & ' || quote_literal(b.lexeme) || ')', ' | ')::tsquery
+  from words a join words b on a.lexeme < b.lexeme where a.n between 2 and 8
+$$;
+
+-- The best p_depth passages that readers see among those that match: by cover density as a phrase, or by words and what they are called otherwise.
+-- The best of all are looked up first; only where too few of them are seen, all that match.
+create function sluice.best_matches(p_organization uuid, p_match tsquery, p_query tsquery, p_is_phrase boolean, p_related tsquery[], p_groups integer[],
+  p_filter jsonb, p_ids uuid[], p_code text, p_depth integer) returns table (id uuid, raw double precision)
+language plpgsql stable set search_path = sluice, extensions, pg_temp set plan_cache_mode = force_generic_plan
+  set join_collapse_limit = 1 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off as $$
+declare
+  v_words double precision := (numnode(p_query) + 1) / 2;
+  -- Then all passages of these are gone through, rather than all that match.
+  v_is_few boolean := coalesce(cardinality(p_ids) <= 500, false);
+  v_take integer := p_depth * 2;
+  v_taken bigint;
+  v_ids uuid[];
+  v_raws double precision[];
+begin
+  loop
+    with best as materialized (
+      select c.id, c.ingestion_id, c.generation, case
+          when p_is_phrase then ts_rank_cd(c.search_vector, p_query)::double precision
+          when p_related = '{}' then ts_rank(c.search_vector, p_query) * v_words
+          else coalesce(ts_rank(c.search_vector, p_query) * v_words, 0) + sluice.related_score(c.search_vector, p_related, p_groups) end as raw
+      from (
+        select c.* from chunks c where not v_is_few and c.organization_id = p_organization and c.search_vector @@ p_match
+          and (p_ids is null or c.ingestion_id = any (p_ids))
+        union all select c.* from unnest(p_ids) few(id) join chunks c on c.ingestion_id = few.id
+          where v_is_few and c.organization_id = p_organization and c.search_vector @@ p_match) c
+      order by 4 desc, c.id limit v_take
+    ), seen as (
+      select b.id, b.raw from best b join ingestions i on i.id = b.ingestion_id and i.active and i.chunked_generation = b.generation
+      join documents d on d.id = i.document_id
+      where sluice.stands(d.standing, p_filter)
+        and (p_code is null or exists (select from chunks c where c.id = b.id and sluice.has_code(c, i, p_code)))
+      order by b.raw desc, b.id limit p_depth
+    ) select array_agg(s.id order by s.raw desc, s.id), array_agg(s.raw order by s.raw desc, s.id), (select count(*) from best)
+    into v_ids, v_raws, v_taken from seen s;
+    exit when coalesce(cardinality(v_ids), 0) = p_depth or v_take is null or v_taken < v_take;
+    v_take := null;
+  end loop;
+  return query select * from unnest(v_ids, v_raws);
+end $$;
+
+-- The nearest p_depth vectors that readers see, all that pass compared.
+create function sluice.nearest_exactly(p_organization uuid, p_model text, p_vector text, p_filter jsonb, p_ids uuid[], p_code text, p_depth integer)
+returns table (chunk_id uuid, distance double precision)
+language plpgsql stable set search_path = sluice, extensions, pg_temp set plan_cache_mode = force_generic_plan
+  set join_collapse_limit = 1 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off as $$
+declare
+  v_vector vector := p_vector::vector;
+  v_take integer := p_depth * 2;
+  v_taken bigint;
+  v_ids uuid[];
+  v_distances double precision[];
+begin
+  loop
+    with nearest as materialized (
+      select e.chunk_id as id, (e.embedding <=> v_vector) + 0 as far from (
+        select e.chunk_id, e.embedding from embeddings e where p_ids is null and e.organization_id = p_organization and e.model = p_model
+        -- Not by the organization's index, which has them all.
+        union all select e.chunk_id, e.embedding from unnest(p_ids) wanted(id) join embeddings e on e.ingestion_id = wanted.id and e.model = p_model
+          where e.organization_id is not distinct from p_organization) e
+      order by 2, e.chunk_id limit v_take
+    ), seen as (
+      select n.id, n.far from nearest n join chunks c on c.id = n.id
+      join ingestions i on i.id = c.ingestion_id and i.active and i.chunked_generation = c.generation join documents d on d.id = i.document_id
+      where sluice.stands(d.standing, p_filter) and sluice.has_code(c, i, p_code)
+      order by n.far, n.id limit p_depth
+    ) select array_agg(s.id order by s.far, s.id), array_agg(s.far order by s.far, s.id), (select count(*) from nearest)
+    into v_ids, v_distances, v_taken from seen s;
+    exit when coalesce(cardinality(v_ids), 0) = p_depth or v_take is null or v_taken < v_take;
+    v_take := null;
+  end loop;
+  return query select * from unnest(v_ids, v_distances);
+end $$;
 
 drop function public.sluice_search(uuid, jsonb, text, text, text, text, jsonb, integer, text);
 
@@ -192,7 +292,8 @@ drop function public.sluice_search(uuid, jsonb, text, text, text, text, jsonb, i
 -- model_inactive {activeModel}. The audit entry names the documents whose passages came back, and the query only by the keyed hash the gateway gives.
 create function public.sluice_search(p_organization uuid, p_caller jsonb, p_query text, p_mode text, p_vector text, p_model text, p_filter jsonb,
   p_limit integer, p_query_hash text, p_options jsonb default '{}') returns jsonb
-language plpgsql security definer set search_path = sluice, extensions, pg_temp set plan_cache_mode = force_custom_plan as $$
+language plpgsql security definer set search_path = sluice, extensions, pg_temp set plan_cache_mode = force_generic_plan
+  set join_collapse_limit = 1 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off as $$
 declare
   v_active text;
   v_lexical boolean;
@@ -218,6 +319,11 @@ declare
   v_scan text := 'exact';
   v_near uuid[] := '{}';
   v_distances double precision[] := '{}';
+  v_match tsquery;
+  v_phrases uuid[] := '{}';
+  v_phrase_scores double precision[] := '{}';
+  v_worded uuid[] := '{}';
+  v_word_scores double precision[] := '{}';
 begin
   if not sluice.authorize(p_organization, p_caller, 'search', 'search', 'document') then return jsonb_build_object('outcome', 'forbidden'); end if;
   if p_mode <> 'keyword' then
@@ -245,8 +351,7 @@ begin
   if p_mode <> 'keyword' then
     v_type := sluice.vector_index(p_model);
     if v_type is not null and v_ids is null then
-      select count(*) into v_rows from (
-        select from embeddings where organization_id = p_organization and model = p_model limit v_exact_below + 1) few;
+      v_rows := sluice.vector_count(p_organization, p_model, v_exact_below + 1);
     end if;
     if v_rows <= v_exact_below then v_type := null; end if;
   end if;
@@ -261,39 +366,35 @@ begin
           join chunks c on c.id = x.chunk_id join ingestions i on i.id = c.ingestion_id and i.active and i.chunked_generation = c.generation
           join documents d on d.id = i.document_id
           where sluice.stands(d.standing, p_filter) and (v_ids is null or i.id = any (v_ids))
-            and (v_code is null or c.code = v_code or exists (select from sections s where s.ingestion_id = i.id and s.generation = i.parsed_generation
-              and s.ordinal between c.section_ordinal and coalesce(c.section_to, c.section_ordinal) and s.code = v_code))
+            and sluice.has_code(c, i, v_code)
           order by x.distance, x.chunk_id limit v_depth) n;
         if cardinality(v_near) < v_depth then v_scan := 'completed'; end if;
       end if;
       if v_scan <> 'index' then
-        select coalesce(array_agg(n.id order by n.distance, n.id), '{}'), coalesce(array_agg(n.distance order by n.distance, n.id), '{}')
-        into v_near, v_distances from (
-          select c.id, (e.embedding <=> p_vector::vector) + 0 as distance
-          from embeddings e join chunks c on c.id = e.chunk_id join ingestions i on i.id = c.ingestion_id and i.active and i.chunked_generation = c.generation
-          join documents d on d.id = i.document_id
-          where e.organization_id = p_organization and e.model = p_model and sluice.stands(d.standing, p_filter)
-            and (v_ids is null or e.ingestion_id = any (v_ids))
-            and (v_code is null or c.code = v_code or exists (select from sections s where s.ingestion_id = i.id and s.generation = i.parsed_generation
-              and s.ordinal between c.section_ordinal and coalesce(c.section_to, c.section_ordinal) and s.code = v_code))
-          order by 2, c.id limit v_depth) n;
+        select coalesce(array_agg(n.chunk_id order by n.distance, n.chunk_id), '{}'), coalesce(array_agg(n.distance order by n.distance, n.chunk_id), '{}')
+        into v_near, v_distances from sluice.nearest_exactly(p_organization, p_model, p_vector, p_filter, v_ids, v_code, v_depth) n;
       end if;
     end if;
 
-    with matched as materialized (
-      select c.id, c.search_vector from chunks c
-      join ingestions i on i.id = c.ingestion_id and i.active and i.chunked_generation = c.generation join documents d on d.id = i.document_id
-      where p_mode <> 'semantic' and c.organization_id = p_organization and c.search_vector @@ v_any and sluice.stands(d.standing, p_filter)
-        and (v_ids is null or c.ingestion_id = any (v_ids))
-        and (v_code is null or c.code = v_code or exists (select from sections s where s.ingestion_id = i.id and s.generation = i.parsed_generation
-          and s.ordinal between c.section_ordinal and coalesce(c.section_to, c.section_ordinal) and s.code = v_code))
-    ), lists as (
-      (select id, row_number() over (order by raw desc, id) as rank, 'phrase' as list, 1.0 as weight, raw from (
-        select id, ts_rank_cd(search_vector, v_phrase)::double precision as raw from matched where numnode(v_phrase) > 1 and search_vector @@ v_phrase) m
-        order by rank limit v_depth)
-      union all (select id, row_number() over (order by raw desc, id), 'words', 1.0, raw from (
-        select id, sluice.word_score(search_vector, v_words) + case when v_related = '{}' then 0 else sluice.related_score(search_vector, v_related, v_groups) end as raw
-        from matched) m order by 2 limit v_depth)
+    if p_mode <> 'semantic' then
+      v_phrases := '{}';
+      if numnode(v_phrase) > 1 then
+        select coalesce(array_agg(b.id order by b.raw desc, b.id), '{}'), coalesce(array_agg(b.raw order by b.raw desc, b.id), '{}') into v_phrases, v_phrase_scores
+        from sluice.best_matches(p_organization, v_phrase, v_phrase, true, '{}', '{}', p_filter, v_ids, v_code, v_depth) b;
+      end if;
+      -- Whoever has two of the words stands before all that have one: a word adds at least 0.06 and less than 0.1, however often it occurs.
+      v_match := case when v_related = '{}' then sluice.any_two_words(sluice.for_search(p_query)) end;
+      loop
+        select coalesce(array_agg(b.id order by b.raw desc, b.id), '{}'), coalesce(array_agg(b.raw order by b.raw desc, b.id), '{}') into v_worded, v_word_scores
+        from sluice.best_matches(p_organization, coalesce(v_match, v_any), v_words, false, v_related, v_groups, p_filter, v_ids, v_code, v_depth) b;
+        exit when v_match is null or cardinality(v_worded) = v_depth;
+        v_match := null;
+      end loop;
+    end if;
+
+    with lists as (
+      select id, rank, 'phrase' as list, 1.0 as weight, raw from unnest(v_phrases, v_phrase_scores) with ordinality n(id, raw, rank)
+      union all select id, rank, 'words', 1.0, raw from unnest(v_worded, v_word_scores) with ordinality n(id, raw, rank)
       union all select id, rank, 'semantic', case when v_lexical and p_mode = 'hybrid' then 0.5 else 1.0 end, 1 - distance
         from unnest(v_near, v_distances) with ordinality n(id, distance, rank)
     ), tiers as (
@@ -304,10 +405,11 @@ begin
           'adds', round(l.weight / (60 + l.rank), 6))) as lists
       from lists l join tiers t on t.id = l.id and l.rank <= t.tier group by l.id, t.tier
     ), placed as (
-      select f.*, c.ingestion_id, i.document_id, d.standing, row_number() over w as nth,
-        coalesce(c.copy_key, c.content_hash) || '|' || coalesce(sluice.whose(d, i), d.id::text) as said
+      select f.*, c.ingestion_id, i.document_id, d.standing, row_number() over (order by f.tier, f.score desc, f.id) as nth,
+        -- Whose it is matters where others say the same.
+        case when count(*) over same > 1 then coalesce(c.copy_key, c.content_hash) || '|' || coalesce(sluice.whose(d, i), d.id::text) else f.id::text end as said
       from fused f join chunks c on c.id = f.id join ingestions i on i.id = c.ingestion_id join documents d on d.id = i.document_id
-      window w as (order by f.tier, f.score desc, f.id)
+      window same as (partition by coalesce(c.copy_key, c.content_hash))
     ), folded as (
       select distinct on (said) p.*, coalesce(jsonb_agg(jsonb_build_object('documentId', p.document_id, 'chunkId', p.id, 'standing', p.standing))
         over (partition by said order by nth rows between 1 following and unbounded following), '[]') as copies
@@ -328,7 +430,8 @@ begin
         'section', jsonb_build_object('ordinal', b.section_ordinal, 'title', b.title,
           'code', case when b.code is null then null else jsonb_strip_nulls(jsonb_build_object('system', b.code_system, 'code', b.code, 'display', b.code_display)) end),
         'copied', b.copied, 'copyKey', b.copy_key, 'copies', b.copies,
-        'before', sluice.around(b.ingestion_id, b.generation, b.ordinal, -v_neighbours), 'after', sluice.around(b.ingestion_id, b.generation, b.ordinal, v_neighbours),
+        'before', case when v_neighbours = 0 then '[]' else sluice.around(b.ingestion_id, b.generation, b.ordinal, -v_neighbours) end,
+        'after', case when v_neighbours = 0 then '[]' else sluice.around(b.ingestion_id, b.generation, b.ordinal, v_neighbours) end,
         'document', jsonb_build_object('id', d.id, 'externalId', d.external_id, 'fileName', d.file_name, 'title', i.header->>'title', 'revision', i.revision,
           'mediaType', i.media_type, 'parentId', d.parent_id, 'standing', d.standing, 'standingBy', d.standing_by,
           'warnings', (select coalesce(jsonb_agg(distinct w->>'code'), '[]') from jsonb_array_elements(i.warnings) w))

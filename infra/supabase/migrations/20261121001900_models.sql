@@ -72,7 +72,7 @@ create function sluice.is_read(i sluice.ingestions) returns boolean language sql
 $$;
 
 -- Whether vectors of a passage may be added: its document waits for them, or is finished and a reindex keeps up that model.
-create function sluice.takes_vectors(i sluice.ingestions, p_model text) returns boolean language sql stable set search_path = sluice, extensions, pg_temp as $$
+create or replace function sluice.takes_vectors(i sluice.ingestions, p_model text) returns boolean language sql stable set search_path = sluice, extensions, pg_temp as $$
   select i.status = 'chunked' or (i.status = 'vectorized' and exists (select from reindexes r
     where r.organization_id = i.organization_id and r.state <> 'done' and sluice.other_model(r) = p_model))
 $$;
@@ -89,62 +89,6 @@ begin
 end $$;
 create trigger leave_for_reindex after update of status, active on sluice.ingestions for each row
   when (new.status = 'vectorized' and (old.status <> 'vectorized' or (new.active and not old.active))) execute function sluice.leave_for_reindex();
-
--- ── Vectors are kept and found for finished revisions too; otherwise as before ──────────────────────────────────────
-
-create or replace function public.sluice_put_embeddings(p_model text, p_items jsonb) returns integer
-language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
-declare
-  v_count integer;
-begin
-  insert into embeddings (chunk_id, model, organization_id, ingestion_id, embedding)
-  select c.id, p_model, c.organization_id, c.ingestion_id, l2_normalize(x.vector::vector)
-  from jsonb_to_recordset(p_items) as x("organizationId" uuid, "ingestionId" uuid, generation integer, "chunkId" uuid, vector text)
-  join chunks c on c.id = x."chunkId" and c.organization_id = x."organizationId" and c.ingestion_id = x."ingestionId"
-  join ingestions i on i.id = c.ingestion_id and i.generation = x.generation and i.chunked_generation = c.generation and sluice.takes_vectors(i, p_model)
-  on conflict (chunk_id, model) do nothing;
-  get diagnostics v_count = row_count;
-  return v_count;
-end $$;
-
-create or replace function public.sluice_keep_vectors(p_model text, p_request uuid, p_tokens bigint, p_latency_ms integer, p_items jsonb) returns jsonb
-language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
-begin
-  insert into embeddings (chunk_id, model, organization_id, ingestion_id, embedding, text_key)
-  select c.id, p_model, c.organization_id, c.ingestion_id, l2_normalize(x.vector::vector), decode(x.key, 'hex')
-  from jsonb_to_recordset(p_items) as x("organizationId" uuid, "ingestionId" uuid, generation integer, "chunkId" uuid, key text, vector text)
-  join chunks c on c.id = x."chunkId" and c.organization_id = x."organizationId" and c.ingestion_id = x."ingestionId"
-  join ingestions i on i.id = c.ingestion_id and i.generation = x.generation and i.chunked_generation = c.generation and sluice.takes_vectors(i, p_model)
-  on conflict (chunk_id, model) do nothing;
-  if p_request is null then return jsonb_build_object('usd', 0, 'warned', '[]'::jsonb); end if;
-  return sluice.settle(p_request, p_tokens, p_latency_ms, false);
-end $$;
-
-create or replace function public.sluice_find_vectors(p_model text, p_items jsonb) returns jsonb
-language plpgsql security definer set search_path = sluice, extensions, pg_temp as $$
-declare
-  v_found jsonb;
-  s record;
-begin
-  with asked as materialized (
-    select c.id, c.organization_id, c.ingestion_id, c.token_count, decode(x.key, 'hex') as key
-    from jsonb_to_recordset(p_items) as x("organizationId" uuid, "ingestionId" uuid, generation integer, "chunkId" uuid, key text)
-    join chunks c on c.id = x."chunkId" and c.organization_id = x."organizationId" and c.ingestion_id = x."ingestionId"
-    join ingestions i on i.id = c.ingestion_id and i.generation = x.generation and i.chunked_generation = c.generation and sluice.takes_vectors(i, p_model)
-  ), found as (
-    select a.*, e.embedding from asked a cross join lateral (select o.embedding from embeddings o
-      where o.text_key = a.key and o.organization_id = a.organization_id and o.model = p_model limit 1) e
-  ), taken as (
-    insert into embeddings (chunk_id, model, organization_id, ingestion_id, embedding, text_key)
-    select id, p_model, organization_id, ingestion_id, embedding, key from found on conflict (chunk_id, model) do nothing
-  )
-  select coalesce(jsonb_agg(jsonb_build_object('chunkId', id, 'organizationId', organization_id, 'tokens', token_count)), '[]') into v_found from found;
-  for s in select x."organizationId" as id, count(*)::integer as inputs, sum(x.tokens)::bigint as tokens, m.provider, m.name
-    from jsonb_to_recordset(v_found) as x("organizationId" uuid, tokens integer) join embedding_models m on m.id = p_model group by 1, 4, 5 order by 1 loop
-    perform sluice.book(s.id, s.provider, s.name, 0, 0, 0, s.inputs, s.tokens);
-  end loop;
-  return (select coalesce(jsonb_agg(x->'chunkId'), '[]') from jsonb_array_elements(v_found) x);
-end $$;
 
 -- As before; a flip waits for those that seal, and those that seal for a flip.
 create or replace function public.sluice_seal_embed(p_organization uuid, p_ingestion uuid, p_generation integer, p_worker text, p_model text, p_duration_ms integer,
