@@ -217,7 +217,12 @@ describe("in the pipeline", () => {
   let pipeline: Pipeline;
   let embedder: Service;
   beforeAll(async () => {
-    pipeline = await createPipeline({ ...environment(), EMBEDDING_TIMEOUT_MS: "1000", SHUTDOWN_GRACE_MS: "100" });
+    pipeline = await createPipeline({
+      ...environment(),
+      EMBEDDING_MAX_INPUTS: "100",
+      EMBEDDING_TIMEOUT_MS: "1000",
+      SHUTDOWN_GRACE_MS: "100",
+    });
     await pipeline.start("parser", "chunker", "supervisor");
     [embedder] = (await pipeline.start("embedder")) as [Service];
   });
@@ -237,7 +242,6 @@ describe("in the pipeline", () => {
       const { items } = await pipeline.store.reading.documents(scope, {}, null, 200);
       return items.length > 0 && items.every((each) => each.waitingFor === code) && items;
     });
-  /** Lets what waits for somebody else try now. */
   /** Nobody waits in a test: what waits for its time has it now, documents and breakers. */
   const hurry = async (scope: Scope) => {
     await pipeline.supabase.query(

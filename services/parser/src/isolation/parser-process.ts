@@ -36,7 +36,7 @@ const heapShare = 0.75;
  * Where its limit is low, V8 gives what is young little room and collects all of the heap whenever that has grown by a half, which
  * costs a long document a fifth of its time. With these it is nearer to what it does where there is no limit.
  */
-const semiSpaceMb = 16;
+const semiSpaceMb = 32;
 const heapGrowthPercent = 100;
 
 /** One child process, which parses one file at a time and may be killed at any moment. */
