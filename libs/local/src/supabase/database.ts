@@ -1,7 +1,7 @@
 import { vector } from "@electric-sql/pglite/vector";
 import { connectPostgres, type SqlRunner } from "@sluice/store";
 import { PgliteConnection } from "@supabase/lite/pglite";
-import { mergeSettings } from "./merge-settings.js";
+import { pipelined } from "./pipelined.js";
 import { shareSession } from "./session.js";
 import { createSqlSocket } from "./sql-socket.js";
 
@@ -19,7 +19,7 @@ export async function openPglite(options: { data: string; socket: string | null;
   const connection = new PgliteConnection({ url: options.data, pgliteOptions: { extensions: { vector } } });
   const db = connection.driver;
   await db.waitReady;
-  mergeSettings(db);
+  pipelined(db);
   const session = shareSession(db);
   const socket =
     options.socket === null
