@@ -4,7 +4,7 @@ import { type PGlite, parse, protocol, type QueryOptions, type Results } from "@
 const localSetting = /^\s*select set_config\('([\w.]+)', (?:\$1|''), true\)\s*$/i;
 /** What a function may answer PostgREST with. No function of ours does. */
 const response =
-  /^\s*select current_setting\('response\.status', true\) as status, current_setting\('response\.headers', true\) as headers\s*$/i;
+  /^\s*select\s+current_setting\('response\.status', true\) as status,\s+current_setting\('response\.headers', true\) as headers\s*$/i;
 const begin = /^\s*begin\s*$/i;
 const end = /^\s*(commit|rollback)\s*$/i;
 const mostKnown = 1_000;
