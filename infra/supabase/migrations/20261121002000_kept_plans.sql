@@ -260,4 +260,11 @@ begin
   return v_found;
 end $$;
 
+-- A plan that is kept from when the tables were small must not read them whole once they are large: these look rows up by their keys, always.
+alter function public.sluice_put_embeddings(text, jsonb) set enable_seqscan = off;
+alter function public.sluice_keep_vectors(text, uuid, bigint, integer, jsonb) set enable_seqscan = off;
+alter function public.sluice_find_vectors(text, jsonb) set enable_seqscan = off;
+alter function sluice.chunks_after(sluice.ingestions, text, integer, integer) set enable_seqscan = off;
+alter function public.sluice_seal_embed(uuid, uuid, integer, text, text, integer, jsonb) set enable_seqscan = off;
+
 select sluice.raise_walls();

@@ -4,6 +4,7 @@ import { PgliteConnection } from "@supabase/lite/pglite";
 import { pipelined } from "./pipelined.js";
 import { shareSession } from "./session.js";
 import { createSqlSocket } from "./sql-socket.js";
+import { keepUp } from "./upkeep.js";
 
 /** What Supabase Lite runs on. */
 export interface LiteDatabase {
@@ -31,6 +32,7 @@ export async function openPglite(options: { data: string; socket: string | null;
           idleMs: options.sqlIdleMs,
           onBroken: () => process.exit(1),
         });
+  let upkeep: ReturnType<typeof keepUp> | undefined;
   return {
     connection,
     sql: {
@@ -39,8 +41,12 @@ export async function openPglite(options: { data: string; socket: string | null;
     },
     run: (work) => session.run(work),
     /** Once the database is migrated. */
-    listen: async () => socket?.start(),
+    async listen() {
+      upkeep = keepUp(db, session);
+      await socket?.start();
+    },
     async destroy() {
+      await upkeep?.destroy();
       await socket?.destroy();
       await db.close();
     },
