@@ -1,4 +1,4 @@
-import { type PGlite, parse, protocol, type QueryOptions, type Results } from "@electric-sql/pglite";
+import { type PGlite, protocol, type QueryOptions, type Results } from "@electric-sql/pglite";
 
 /** As Lite writes them at the start of every transaction: the caller's role and claims, and what the request was. */
 const localSetting = /^\s*select set_config\('([\w.]+)', (?:\$1|''), true\)\s*$/i;
@@ -9,7 +9,7 @@ const begin = /^\s*begin\s*$/i;
 const end = /^\s*(commit|rollback)\s*$/i;
 const mostKnown = 1_000;
 
-const { serialize } = protocol;
+const { serialize, messages: types } = protocol;
 const nothing = <T>(rows: unknown[] = []) => ({ rows, fields: [], affectedRows: 0 }) as unknown as Results<T>;
 
 /** One statement's messages (PostgreSQL documentation, 54.2.3), without the Sync that ends them. */
@@ -20,6 +20,35 @@ const statement = (text: string, values: (string | null)[]) => [
   serialize.execute({}),
 ];
 
+type Message = Awaited<ReturnType<PGlite["execProtocol"]>>["messages"][number];
+
+/** What the last of several statements answered. PGlite's own reading of it copies a table of two hundred parsers for every statement. */
+function resultOf<T>(messages: readonly Message[], parsers: PGlite["parsers"], options?: QueryOptions): Results<T> {
+  let fields: Results<T>["fields"] = [];
+  let rows: unknown[] = [];
+  let result: Results<T> = nothing();
+  for (const message of messages) {
+    if (message instanceof types.RowDescriptionMessage) {
+      fields = message.fields.map(({ name, dataTypeID }) => ({ name, dataTypeID }));
+    } else if (message instanceof types.DataRowMessage) {
+      const values = message.fields.map((value, i) => {
+        const type = fields[i]?.dataTypeID ?? 0;
+        const parser = options?.parsers?.[type] ?? parsers[type];
+        return value === null || parser === undefined ? value : parser(value, type);
+      });
+      rows.push(
+        options?.rowMode === "array" ? values : Object.fromEntries(fields.map(({ name }, i) => [name, values[i]])),
+      );
+    } else if (message instanceof types.CommandCompleteMessage) {
+      const [command, ...counts] = message.text.split(" ");
+      const changes = ["INSERT", "UPDATE", "DELETE", "MERGE"].includes(command ?? "");
+      result = { rows: rows as T[], fields, affectedRows: changes ? Number(counts.at(-1)) : 0 };
+      [fields, rows] = [[], []];
+    }
+  }
+  return result;
+}
+
 /**
  * Sends what Lite does for a call in two round trips rather than in forty. PGlite's `query` takes six for a statement, and Lite makes sixteen
  * statements of a call: BEGIN, settings, the call, a question, COMMIT. A round trip costs about as much as a small call itself. Here BEGIN and the settings wait
@@ -27,7 +56,7 @@ const statement = (text: string, values: (string | null)[]) => [
  */
 export function pipelined(db: PGlite): void {
   const original = { query: db.query.bind(db), exec: db.exec.bind(db), isInTransaction: db.isInTransaction.bind(db) };
-  const types = new Map<string, number[]>();
+  const parameters = new Map<string, number[]>();
   /** A transaction that was begun, of which the database does not know yet. */
   let isBegun = false;
   let settings: [name: string, value: string][] = [];
@@ -54,11 +83,11 @@ export function pipelined(db: PGlite): void {
   /** How PGlite would write the values: that depends on the parameters' types, which are those of the statement's text. */
   async function written(sql: string, params: unknown[]): Promise<(string | null)[]> {
     if (params.length === 0) return [];
-    let known = types.get(sql);
+    let known = parameters.get(sql);
     if (known === undefined) {
       known = (await db.describeQuery(sql)).queryParams.map(({ dataTypeID }) => dataTypeID);
-      if (types.size >= mostKnown) types.clear();
-      types.set(sql, known);
+      if (parameters.size >= mostKnown) parameters.clear();
+      parameters.set(sql, known);
     }
     return params.map((value, i) => {
       if (value === null || value === undefined) return null;
@@ -92,7 +121,7 @@ export function pipelined(db: PGlite): void {
     }
     const values = await written(sql, params);
     const messages = await send([...waiting(), ...statement(sql, values), serialize.sync()]);
-    return parse.parseResults(messages, db.parsers, options).at(-1) as Results<T>;
+    return resultOf<T>(messages, db.parsers, options);
   }
 
   Object.assign(db, {
