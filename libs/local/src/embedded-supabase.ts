@@ -34,6 +34,9 @@ function firstMessage(child: ChildProcess): Promise<void> {
   });
 }
 
+/** Where it keeps stored objects. */
+export const objectsFolder = (folder: string) => join(folder, "objects");
+
 /** Supabase Lite on PGlite in a process of its own, so that its one session never blocks a service's event loop. */
 export function createEmbeddedSupabase(options: EmbeddedOptions): Supervised {
   const { secrets } = options;
@@ -56,7 +59,7 @@ export function createEmbeddedSupabase(options: EmbeddedOptions): Supervised {
       child.send({
         data: join(options.folder, "postgres"),
         postgresUrl: options.postgresUrl,
-        objects: join(options.folder, "objects"),
+        objects: objectsFolder(options.folder),
         port: options.port,
         publishableKey: secrets.publishableKey,
         secretKey: secrets.secretKey,

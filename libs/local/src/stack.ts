@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { allScopes, createStore } from "@sluice/store";
-import { createEmbeddedSupabase, databaseUrl } from "./embedded-supabase.js";
+import { createEmbeddedSupabase, databaseUrl, objectsFolder } from "./embedded-supabase.js";
 import { type Home, newSecrets, openHome, type Secrets, socketFolder } from "./home.js";
 import { freePort } from "./ports.js";
 import { createRedis, retireStaleRedis } from "./redis.js";
@@ -125,6 +125,7 @@ export function createStack(options: StackOptions): Stack {
   }
 
   async function startServices(
+    at: Home,
     given: Omit<StackInfo, "metricsUrls" | "pids" | "restarts" | "gatewayUrl">,
     secrets: Secrets,
     port: number,
@@ -145,7 +146,9 @@ export function createStack(options: StackOptions): Stack {
       SUPABASE_SECRET_KEY: given.supabaseSecretKey,
       SUPABASE_PUBLISHABLE_KEY: given.supabasePublishableKey,
       REDIS_URL: given.redisUrl,
-      ...(env.SUPABASE_URL === undefined ? { SUPABASE_JWT_SECRET: secrets.jwtSecret } : {}),
+      ...(env.SUPABASE_URL === undefined
+        ? { SUPABASE_JWT_SECRET: secrets.jwtSecret, STORAGE_FOLDER: objectsFolder(at.path) }
+        : {}),
       AUDIT_HASH_KEY: env.AUDIT_HASH_KEY ?? secrets.auditHashKey,
     };
     for (const { name, service, count, env: own } of planned) {
@@ -200,7 +203,7 @@ export function createStack(options: StackOptions): Stack {
         ports.gateway = await freePort(options.port ?? ports.gateway ?? 8080);
         await at.write("ports.json", ports);
         fixed = { gatewayUrl: `http://127.0.0.1:${ports.gateway}`, ...supabase, redisUrl, ...organization };
-        await startServices(fixed, secrets, ports.gateway);
+        await startServices(at, fixed, secrets, ports.gateway);
         let written = await info();
         await at.write("local.json", written);
         refreshing = setInterval(async () => {

@@ -9,4 +9,9 @@ export const storeConfig = {
     "Supabase's secret key (sb_secret_…, or the legacy service_role key).",
     { secret: true },
   ),
+  objectsFolder: variable(
+    "STORAGE_FOLDER",
+    z.string().min(1).optional(),
+    "Where the embedded Supabase on this machine keeps its objects: originals are read from there, not asked for. The local stack sets it.",
+  ),
 };

@@ -16,7 +16,7 @@ import { createWork } from "./work.js";
 
 export function createStore(options: StoreOptions) {
   const rpc = createRpc(options);
-  const [intake, objects] = [createIntake(rpc), createObjects(rpc)];
+  const [intake, objects] = [createIntake(rpc), createObjects(rpc, options.objectsFolder)];
   return {
     tenancy: createTenancy(rpc),
     intake,
@@ -51,6 +51,7 @@ export type { Caller, Scope } from "./caller.js";
 export { storeConfig } from "./config.js";
 export type { Acceptance, StoredUpload } from "./intake.js";
 export { applyMigrations, migrationsFolder, type SqlRunner } from "./migrations.js";
+export { objectFile } from "./objects.js";
 export type { Load } from "./operations.js";
 export { connectPostgres } from "./postgres.js";
 export type { DerivedKind, FoundHit } from "./reading.js";

@@ -1,3 +1,6 @@
+import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type ErrorCode, SluiceError } from "@sluice/contracts";
 import { DatabaseError, type Rpc } from "./rpc.js";
@@ -57,10 +60,28 @@ function failure(call: string, error: Refusal): SluiceError {
 }
 
 /**
+ * The file that the embedded Supabase keeps an object in, `<bucket>/<2 hex digits>/<hash>`: a key is hashed, so that none leaves its bucket, is too
+ * long for a file name, collides with a folder, or shows what is stored.
+ */
+export function objectFile(folder: string, inBucket: string, key: string): string {
+  const name = createHash("sha256").update(key).digest("hex");
+  return join(folder, inBucket, name.slice(0, 2), name);
+}
+
+/** An object of a Storage on this machine, read where it lies; undefined when it is not there. */
+async function local(folder: string, key: string, signal?: AbortSignal): Promise<Readable | undefined> {
+  try {
+    return (await open(objectFile(folder, bucket, key))).createReadStream({ signal });
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Originals in Supabase Storage. Paths are `<organization>/<random id>`: no name of a file or a patient. Bytes are streamed. All calls
  * throw `storage_unavailable`, or what somebody has to mend first: `storage_unauthorized`, `storage_misconfigured`.
  */
-export function createObjects(rpc: Rpc) {
+export function createObjects(rpc: Rpc, folder?: string) {
   const storage = () => rpc.client.storage.from(bucket);
 
   async function sign(call: string, path: string, body: object): Promise<URL> {
@@ -97,6 +118,8 @@ export function createObjects(rpc: Rpc) {
     },
     /** Throws `original_missing` when there is no such object. */
     async download(path: string, signal?: AbortSignal): Promise<Readable> {
+      const found = folder === undefined ? undefined : await local(folder, path, signal);
+      if (found !== undefined) return found;
       const { data, error } = await storage().download(path, undefined, { signal }).asStream();
       if (error !== null) throw failure("storage.download", error);
       return Readable.fromWeb(data as never);

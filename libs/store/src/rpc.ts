@@ -15,6 +15,8 @@ export interface StoreOptions {
   secretKey: string;
   /** Longest a call may take, in milliseconds. */
   timeoutMs?: number;
+  /** Where the embedded Supabase on this machine keeps its objects: they are read from there. */
+  objectsFolder?: string;
 }
 
 export interface Rpc {

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "@jest/globals";
-import { createStore } from "@sluice/store";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { createStore, objectFile } from "@sluice/store";
 import { fetchOriginal } from "./transfer.js";
 
 const patienceMs = 300;
@@ -25,9 +25,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function fetchIt(signal = new AbortController().signal): Promise<void> {
+function fetchIt(signal = new AbortController().signal, objectsFolder?: string): Promise<void> {
   const { port } = server.address() as AddressInfo;
-  const { objects } = createStore({ url: `http://127.0.0.1:${port}`, secretKey: "secret" });
+  const { objects } = createStore({ url: `http://127.0.0.1:${port}`, secretKey: "secret", objectsFolder });
   const task = { objectPath: "organization/object", contentHash: createHash("sha256").update(text).digest("hex") };
   return fetchOriginal(objects, task, join(folder, "original"), signal, patienceMs);
 }
@@ -61,4 +61,39 @@ it("passes on why it was broken off", async () => {
   const fetching = fetchIt(stop.signal);
   stop.abort(reason);
   await expect(fetching).rejects.toBe(reason);
+});
+
+describe("with a Storage on the same machine", () => {
+  let asked: number;
+  beforeEach(() => {
+    asked = 0;
+    behave = (response) => {
+      asked += 1;
+      response.end(text);
+    };
+  });
+  const keep = async (content: string) => {
+    const file = objectFile(join(folder, "objects"), "originals", "organization/object");
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content);
+  };
+  const fetchHere = () => fetchIt(undefined, join(folder, "objects"));
+
+  it("reads an original where it lies", async () => {
+    await keep(text);
+    await fetchHere();
+    expect(await readFile(join(folder, "original"), "utf8")).toBe(text);
+    expect(asked).toBe(0);
+  });
+
+  it("asks for what is not there", async () => {
+    await fetchHere();
+    expect(await readFile(join(folder, "original"), "utf8")).toBe(text);
+    expect(asked).toBe(1);
+  });
+
+  it("notices there as well what is not what was accepted", async () => {
+    await keep(`${text}0`);
+    await expect(fetchHere()).rejects.toMatchObject({ code: "original_altered" });
+  });
 });

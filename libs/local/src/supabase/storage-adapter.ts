@@ -1,9 +1,10 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { copyFile, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { objectFile } from "@sluice/store";
 import type { App } from "@supabase/lite";
 
 type StorageAdapter = NonNullable<App["_storageAdapter"]>;
@@ -23,8 +24,7 @@ async function syncFolder(folder: string): Promise<void> {
 
 /**
  * Supabase Lite's storage on the file system: 0.10 does not export one, nor pass ranges on. Objects are streamed, never held whole; an
- * upload is in place or not at all. A key is hashed to its file, `<bucket>/<2 hex digits>/<hash>`: no key leaves its bucket, is too long
- * for a file name, collides with a folder, or shows what is stored.
+ * upload is in place or not at all.
  */
 export function createStorageAdapter(options: {
   folder: string;
@@ -35,8 +35,7 @@ export function createStorageAdapter(options: {
   const incoming = join(root, ".incoming");
   const pathOf = (bucket: string, key: string): string => {
     if (!/^[\w-][\w .-]*$/.test(bucket)) throw new Error("no such bucket");
-    const name = createHash("sha256").update(key).digest("hex");
-    return join(root, bucket, name.slice(0, 2), name);
+    return objectFile(root, bucket, key);
   };
   const describe = async (bucket: string, key: string): Promise<ObjectMetadata> => {
     const { size, mtime } = await stat(pathOf(bucket, key));
