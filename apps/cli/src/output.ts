@@ -25,6 +25,9 @@ export function printable(text: string, most = 200): string {
   return clean.length > most ? `${clean.slice(0, most - 1)}…` : clean;
 }
 
+/** US dollars; small amounts to the hundredth of a cent. */
+export const usd = (amount: number): string => `$${amount.toFixed(amount < 1 ? 4 : 2)}`;
+
 export interface Progress {
   /** A line for people, above whatever moves. */
   note(text: string): void;

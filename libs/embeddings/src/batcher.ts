@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { SluiceError, toSluiceError } from "@sluice/contracts";
+import { type ErrorCode, SluiceError, toSluiceError } from "@sluice/contracts";
 import { type Answer, createAsker, type Request } from "./asker.js";
 import type { Governor, Share } from "./governor.js";
 import { AnsweredFailure, type EmbeddingProvider } from "./provider.js";
@@ -44,6 +44,16 @@ export interface Batcher<T extends Text> {
 const usualPatienceMs = 5_000;
 /** What is paced goes on steadily: as long as this, waiting is better than going back to the queue. */
 const pacedPatienceMs = 120_000;
+
+const textFaults: readonly ErrorCode[] = [
+  "embedding_input_refused",
+  "embedding_input_failed",
+  "embedding_count_mismatch",
+  "embedding_vector_invalid",
+];
+
+/** Whether a request failed on one of its texts, rather than for its provider or the limits. */
+export const isTextsFault = (code: ErrorCode) => textFaults.includes(code);
 
 /** Shares by organization. */
 function sharesOf(texts: readonly Text[]): Share[] {
@@ -206,9 +216,8 @@ export function createBatcher<T extends Text>(
 
   async function mayBeOneText(error: unknown, since: number): Promise<boolean> {
     if (error instanceof AnsweredFailure) return isWell(since);
-    return ["embedding_input_refused", "embedding_count_mismatch", "embedding_vector_invalid"].includes(
-      toSluiceError(error).code,
-    );
+    const { code } = toSluiceError(error);
+    return isTextsFault(code) && code !== "embedding_input_failed";
   }
 
   /** A lone text is at fault when the provider fails on it, is well, and fails on it again. */

@@ -1,6 +1,6 @@
 /** Texts to vectors, by whichever provider is configured. The embedder embeds passages with it, the gateway queries. */
 export type { Answer, Request as EmbeddingRequest } from "./asker.js";
-export { type Batcher, type Books, createBatcher, type Text } from "./batcher.js";
+export { type Batcher, type Books, createBatcher, isTextsFault, type Text } from "./batcher.js";
 export {
   createEmbeddingProvider,
   type EmbeddingConfig,

@@ -58,7 +58,7 @@ export type { DerivedKind, FoundHit } from "./reading.js";
 export type { ReindexSlice } from "./reindexes.js";
 export type { EventCursor, Finding, Stats, StoredEvent, Stranded } from "./supervision.js";
 export { allScopes, type Organization, type ScopeName } from "./tenancy.js";
-export { buildVectorIndex, type VectorIndex } from "./vector-indexes.js";
+export { buildVectorIndex, indexPays, type VectorIndex } from "./vector-indexes.js";
 export { type KeyedChunk, textKey } from "./vectors.js";
 export type { DueDelivery } from "./webhooks.js";
 export {

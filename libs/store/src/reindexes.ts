@@ -2,7 +2,7 @@ import { Reindex, ReindexEstimate, type ReindexRequest } from "@sluice/contracts
 import { z } from "zod";
 import { ok, refused } from "./answers.js";
 import { type Scope, scoped } from "./caller.js";
-import type { Rpc } from "./rpc.js";
+import { type Rpc, reindexRefusals } from "./rpc.js";
 
 const Claimed = z
   .object({
@@ -26,15 +26,7 @@ const Claimed = z
 export type ReindexSlice = NonNullable<z.infer<typeof Claimed>>;
 
 const done = z.object({ outcome: z.literal("ok") });
-const not = z.object({
-  outcome: z.enum([
-    ...refused.shape.outcome.options,
-    "reindex_model_unknown",
-    "reindex_open",
-    "reindex_needless",
-    "reindex_not_possible",
-  ]),
-});
+const not = z.object({ outcome: z.enum([...refused.shape.outcome.options, ...reindexRefusals]) });
 const Changed = z.union([done.extend({ reindex: Reindex }), not]);
 
 /** Another model for what is there, beside the one that search reads. */

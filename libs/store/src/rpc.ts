@@ -78,17 +78,15 @@ export class DatabaseError extends Error {
   }
 }
 
+export const reindexRefusals = [
+  "reindex_model_unknown",
+  "reindex_open",
+  "reindex_needless",
+  "reindex_not_possible",
+] as const satisfies readonly ErrorCode[];
+
 const Refusal = z.object({
-  outcome: z.enum([
-    "forbidden",
-    "reindex_model_unknown",
-    "reindex_open",
-    "reindex_needless",
-    "reindex_not_possible",
-    "not_found",
-    "batch_closed",
-    "document_in_progress",
-  ]),
+  outcome: z.enum(["forbidden", ...reindexRefusals, "not_found", "batch_closed", "document_in_progress"]),
 });
 
 /** Throws the request error an outcome stands for; other outcomes pass. */

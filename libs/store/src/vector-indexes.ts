@@ -2,6 +2,9 @@ import { z } from "zod";
 import type { SqlRunner } from "./migrations.js";
 import type { Rpc } from "./rpc.js";
 
+/** Vectors of a model from which an index pays, unless it is said otherwise. */
+export const indexPays = 50_000;
+
 const VectorIndex = z.object({
   model: z.string(),
   dimensions: z.number(),

@@ -1,10 +1,23 @@
-import { SluiceError } from "@sluice/contracts";
+import { forSearch, SluiceError, withPrefix } from "@sluice/contracts";
 import type { Books, EmbeddingModel, Text } from "@sluice/embeddings";
 import type { Logger, Metrics } from "@sluice/runtime";
-import type { KeyedChunk, Store } from "@sluice/store";
+import { type ChunkToEmbed, type KeyedChunk, type Store, textKey } from "@sluice/store";
+import type { Engine } from "./engine.js";
 
 /** A chunk's text on its way to the provider. */
 export type ChunkText = Text & KeyedChunk;
+
+/** What is sent for a chunk: its text with what stands before it. Exactly this text is what the vector is of. */
+export function chunkText(
+  { model, isInstant }: Pick<Engine, "model" | "isInstant">,
+  whose: Pick<ChunkText, "organizationId" | "ingestionId" | "generation">,
+  chunk: Omit<ChunkToEmbed, "ordinal">,
+): ChunkText {
+  const { organizationId, ingestionId, generation } = whose;
+  const text = forSearch(withPrefix(chunk.prefix, chunk.text));
+  const key = isInstant ? "" : textKey(organizationId, model.id, text);
+  return { organizationId, ingestionId, generation, chunkId: chunk.id, key, text, tokens: chunk.tokenCount };
+}
 
 // As pgvector text a row of 1,536 dimensions is about 12 kB: a call stays near a megabyte.
 const rowsPerCall = 100;

@@ -1,19 +1,12 @@
 import { type SluiceError, toSluiceError } from "@sluice/contracts";
+import { isTextsFault } from "@sluice/embeddings";
 import { createLoop, type ServiceTools } from "@sluice/runtime";
-import { type ReindexSlice, type Store, textKey } from "@sluice/store";
-import type { ChunkText } from "./books.js";
+import type { ReindexSlice, Store } from "@sluice/store";
+import { chunkText } from "./books.js";
 import type { Engine } from "./engine.js";
-import { textToEmbed } from "./handler.js";
 
 /** Passages taken up at once: few while documents wait for the same requests. */
 const passages = { idle: 1_000, busy: 100 };
-/** A text that a request failed on, rather than the provider or its limits. */
-const faults = [
-  "embedding_input_refused",
-  "embedding_input_failed",
-  "embedding_count_mismatch",
-  "embedding_vector_invalid",
-];
 const unknownDelayMs = 5_000;
 
 /**
@@ -35,13 +28,12 @@ export function createCatchUp(deps: {
   let kept = new Map<string, string>();
 
   /** Embeds what is missing; each text for itself, so that one that is refused does not hide what became of the others. */
-  async function make(slice: ReindexSlice, { model, isInstant, batcher }: Engine) {
-    const texts: ChunkText[] = slice.chunks.map(({ ingestionId, generation, chunkId, tokenCount, ...chunk }) => {
-      const text = textToEmbed(chunk);
-      const { organizationId } = slice;
-      const key = isInstant ? "" : textKey(organizationId, model.id, text);
-      return { organizationId, ingestionId, generation, chunkId, key, text, tokens: tokenCount };
-    });
+  async function make(slice: ReindexSlice, engine: Engine) {
+    const { model, isInstant, batcher } = engine;
+    const { organizationId } = slice;
+    const texts = slice.chunks.map(({ ingestionId, generation, chunkId, ...chunk }) =>
+      chunkText(engine, { organizationId, ingestionId, generation }, { ...chunk, id: chunkId }),
+    );
     if (texts.length === 0) return { embedded: 0, failed: [] };
     const found = new Set(isInstant ? [] : await vectors.find(model.id, texts));
     const missing = texts.filter(({ chunkId }) => !found.has(chunkId));
@@ -56,11 +48,11 @@ export function createCatchUp(deps: {
     const errors = settled.map((each) => (each.status === "rejected" ? toSluiceError(each.reason) : undefined));
     const failed = missing.flatMap(({ chunkId }, i) => {
       const code = errors[i]?.code;
-      return code !== undefined && faults.includes(code)
+      return code !== undefined && isTextsFault(code)
         ? [{ chunkId, code, final: code === "embedding_input_refused" }]
         : [];
     });
-    const obstacle = errors.find((error) => error !== undefined && !faults.includes(error.code));
+    const obstacle = errors.find((error) => error !== undefined && !isTextsFault(error.code));
     const embedded = texts.length - errors.filter((error) => error !== undefined).length;
     return { embedded, failed, waiting: obstacle && waitingFor(obstacle) };
   }

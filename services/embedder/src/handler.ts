@@ -1,8 +1,8 @@
-import { forSearch, SluiceError, withPrefix } from "@sluice/contracts";
+import { SluiceError } from "@sluice/contracts";
 import { coalesce, type HandlerResult } from "@sluice/queue";
 import type { Metrics } from "@sluice/runtime";
-import { type ChunkToEmbed, type ChunkVector, type Store, type Task, textKey } from "@sluice/store";
-import type { ChunkText } from "./books.js";
+import type { ChunkVector, Store, Task } from "@sluice/store";
+import { type ChunkText, chunkText } from "./books.js";
 import type { Engine } from "./engine.js";
 
 // As pgvector text a row of 1,536 dimensions is about 12 kB: a call stays near a megabyte. As many chunks come with the task.
@@ -18,11 +18,6 @@ const patienceMs = 5_000;
 
 /** A long document's later texts have waited for its earlier ones: as long as this, our own pace is no reason to give them back. */
 const longDocumentMs = 600_000;
-
-/** What is sent to be embedded: the chunk with what stands before it. Exactly this text is what the vector is of. */
-export function textToEmbed(chunk: Pick<ChunkToEmbed, "prefix" | "text">): string {
-  return forSearch(withPrefix(chunk.prefix, chunk.text));
-}
 
 /** What was promised, unless the signal aborts first: requests are shared with other documents and can't be broken off for one. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -42,9 +37,10 @@ const keptRestMs = 30_000;
  * looked for first, and kept by the books as soon as its request is finished: a crash repeats only the requests that were under way.
  */
 function createMaker(
-  { model, isInstant, batcher }: Engine,
+  engine: Engine,
   deps: { work: Store["work"]; vectors: Store["vectors"]; metrics: Metrics; isFirst: boolean },
 ) {
+  const { model, isInstant, batcher } = engine;
   const { work, metrics } = deps;
   // Documents that are taken up together are looked for together.
   const find = coalesce(
@@ -54,18 +50,12 @@ function createMaker(
     },
     { most: 16, atOnce: 2 },
   );
-  const keyed = ({ organizationId, ingestionId, generation }: Task, chunk: ChunkToEmbed): ChunkText => {
-    const text = textToEmbed(chunk);
-    const key = isInstant ? "" : textKey(organizationId, model.id, text);
-    return { organizationId, ingestionId, generation, chunkId: chunk.id, key, text, tokens: chunk.tokenCount };
-  };
-
   /** Pages of the chunks that have no vector; null when the work is no longer this worker's. */
   async function* pagesOf(task: Task): AsyncGenerator<ChunkText[] | null> {
     const after = (ordinal: number) => work.chunksToEmbed(task, model.id, ordinal, rowsPerCall);
     // What came with the task lacks the first model's vectors.
     for (let page = deps.isFirst ? task.chunks : await after(-1); ; ) {
-      yield page?.map((chunk) => keyed(task, chunk)) ?? null;
+      yield page?.map((chunk) => chunkText(engine, task, chunk)) ?? null;
       if (page === null || page.length < rowsPerCall) return;
       page = await after(page.at(-1)?.ordinal ?? -1);
     }

@@ -1,7 +1,7 @@
 import { jobCatalog } from "@sluice/contracts";
 import { queueConfig, workerConfig } from "@sluice/queue";
 import { outboundConfig, variable } from "@sluice/runtime";
-import { storeConfig } from "@sluice/store";
+import { indexPays, storeConfig } from "@sluice/store";
 import { z } from "zod";
 
 const longestJobMs = Math.max(...Object.values(jobCatalog).map((spec) => spec.timeoutMs));
@@ -43,7 +43,7 @@ export const supervisorConfig = {
     ),
     from: variable(
       "VECTOR_INDEX_FROM",
-      positive(50_000),
+      positive(indexPays),
       "Vectors of a model from which its index is built; until then all are compared.",
     ),
     everyMs: variable("VECTOR_INDEX_INTERVAL_MS", positive(600_000), "How often that is looked at; milliseconds."),

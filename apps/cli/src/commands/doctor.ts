@@ -3,6 +3,7 @@ import { statfs } from "node:fs/promises";
 import { freemem, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
+import { indexPays } from "@sluice/store";
 import type { Command } from "commander";
 import { Client } from "../client.js";
 import { exitCodes } from "../exit-codes.js";
@@ -22,8 +23,6 @@ interface Check {
 
 const recallSamples = 20;
 const goodRecall = 0.9;
-/** As VECTOR_INDEX_FROM is unless set. */
-const indexPays = 50_000;
 
 const run = promisify(execFile);
 const version = (command: string, args: string[]) =>

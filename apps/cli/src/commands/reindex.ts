@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { type ConnectOptions, connect } from "../client.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
 import { connected } from "../options.js";
-import { printJson } from "../output.js";
+import { printJson, usd } from "../output.js";
 
 type Options = ConnectOptions & { json?: boolean };
 
@@ -55,7 +55,7 @@ export function reindexCommand(program: Command): void {
         if (options.estimate) {
           const found = await client.call("/v1/admin/reindex/estimate", ReindexEstimate, { json: { model } });
           if (options.json) return printJson(found);
-          const cost = found.usd === null ? "no price known" : `$${found.usd.toFixed(found.usd < 1 ? 4 : 2)}`;
+          const cost = found.usd === null ? "no price known" : usd(found.usd);
           const time =
             found.minutes === null
               ? "time unknown, nothing was measured yet"

@@ -2,11 +2,9 @@ import { Budget, type BudgetRequest, UsageAnswer } from "@sluice/contracts";
 import { type Command, InvalidArgumentError } from "commander";
 import { type ConnectOptions, connect } from "../client.js";
 import { connected } from "../options.js";
-import { printJson, table } from "../output.js";
+import { printJson, table, usd } from "../output.js";
 
 type Options = ConnectOptions & { json?: boolean };
-
-const usd = (amount: number) => `$${amount.toFixed(amount < 1 ? 4 : 2)}`;
 
 function describe({ usd: limit, tokens, usedUsd, usedTokens, reservedTokens, state, warnShare }: Budget): string {
   const used = `${usd(usedUsd)} and ${usedTokens} tokens used this month, ${reservedTokens} tokens under way`;
