@@ -25,6 +25,9 @@ const outsiders = ["anon", "authenticated", "service_role", "public"];
 /** Functions that serve the machinery across organizations. All others name the organization they act in. */
 const system = [
   "sluice_acquire_lease",
+  "sluice_audit_chain",
+  "sluice_audit_loose",
+  "sluice_audit_unsealed",
   "sluice_authenticate_key",
   "sluice_begin_stage",
   "sluice_breakers",
@@ -48,6 +51,7 @@ const system = [
   "sluice_list_organizations",
   "sluice_memberships",
   "sluice_next_stranded",
+  "sluice_note_stranger",
   "sluice_objects_erased",
   "sluice_objects_to_erase",
   "sluice_obsolete_jobs",
@@ -63,6 +67,7 @@ const system = [
   "sluice_renew_leases",
   "sluice_requeue",
   "sluice_reserve_embedding",
+  "sluice_seal_audit",
   "sluice_settle_reindex",
   "sluice_settle_standings",
   "sluice_stats",
@@ -208,7 +213,7 @@ describe("a caller", () => {
     );
     expect(refused).toBe(guarded.length * Object.keys(callers).length);
     const allowed = await supabase.query(
-      "select 1 from sluice.audit_log where organization_id = $1 and result <> 'refused'",
+      "select 1 from sluice.audit_log where organization_id = $1 and result <> 'refused' and actor_kind <> 'database'",
       [ours],
     );
     expect(allowed).toEqual([]);
@@ -373,18 +378,24 @@ describe("the ledger's tables", () => {
     await supabase.query("select sluice.book($1, 'p', 'm', 1, 1, 1)", [organizationId]);
     if (first === undefined || !("documentId" in first)) throw new Error("not accepted");
     await store.intake.deleteDocument(scope, first.documentId);
+    const { head, items } = await store.audit.unsealed(0, 1);
+    await store.audit.seal(
+      head,
+      items.map(({ id: entry }) => ({ id: entry, mac: "0".repeat(64) })),
+    );
     for (const table of [
       "acceptances",
       "duplicate_receipts",
       "tombstones",
       "document_events",
       "audit_log",
+      "audit_seals",
       "usage_events",
     ]) {
       const [row] = await supabase.query<{ n: number }>(`select count(*)::integer as n from sluice.${table}`);
       expect({ table, filled: (row?.n ?? 0) > 0 }).toEqual({ table, filled: true });
       for (const attack of [
-        `update sluice.${table} set organization_id = gen_random_uuid()`,
+        `update sluice.${table} set ${table === "audit_seals" ? "seq = seq + 1" : "organization_id = gen_random_uuid()"}`,
         `delete from sluice.${table}`,
         `truncate sluice.${table} cascade`,
       ])

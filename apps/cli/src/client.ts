@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  AuditEntry,
   Batch,
   DeadLetter,
   Document,
@@ -54,6 +55,7 @@ const Findings = z.object({
 });
 const EventPage = list(DocumentEvent);
 const DeadLetterPage = list(DeadLetter);
+const AuditPage = list(AuditEntry);
 const Readiness = z.object({ status: z.string(), dependencies: z.record(z.string(), z.boolean()) });
 
 const outages = new Set([502, 503, 504]);
@@ -164,13 +166,21 @@ export class Client {
   why = (id: string) => this.call(`/v1/documents/${encodeURIComponent(id)}/why`, Why);
 
   /** Dead letters, newest first, page by page. */
-  async *deadLetters(query: Record<string, unknown>): AsyncGenerator<DeadLetter> {
+  deadLetters = (query: Record<string, unknown>) => this.#pages("/v1/dead-letters", DeadLetterPage, query);
+  /** Audit entries, newest first, page by page. */
+  audit = (query: Record<string, unknown>, limit: number) => this.#pages("/v1/audit", AuditPage, { ...query, limit });
+
+  async *#pages<T>(
+    path: string,
+    schema: z.ZodType<{ items: T[]; nextCursor: string | null }>,
+    query: Record<string, unknown>,
+  ): AsyncGenerator<T> {
     let cursor: string | null = null;
     do {
       const search = new URLSearchParams();
       for (const [name, value] of Object.entries({ ...query, cursor }))
         if (value !== undefined && value !== null) search.set(name, String(value));
-      const page: z.infer<typeof DeadLetterPage> = await this.call(`/v1/dead-letters?${search}`, DeadLetterPage);
+      const page: { items: T[]; nextCursor: string | null } = await this.call(`${path}?${search}`, schema);
       yield* page.items;
       cursor = page.nextCursor;
     } while (cursor !== null);

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { Command } from "commander";
 import { z } from "zod";
 import { isNetworkError, ProblemError } from "./client.js";
+import { auditCommand } from "./commands/audit.js";
 import { batchCommand } from "./commands/batch.js";
 import { deadLettersCommand } from "./commands/dead-letters.js";
 import { demoCommand } from "./commands/demo.js";
@@ -48,6 +49,7 @@ for (const add of [
   webhooksCommand,
   ledgerCommand,
   usageCommand,
+  auditCommand,
   migrateCommand,
   orgCommand,
   memberCommand,

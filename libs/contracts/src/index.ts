@@ -20,6 +20,7 @@
  * - display text  a document's section texts joined by a blank line; spans are UTF-16 offsets into it
  */
 export * from "./api.js";
+export * from "./audit.js";
 export * from "./errors.js";
 export * from "./jobs.js";
 export * from "./operations.js";

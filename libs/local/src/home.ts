@@ -11,6 +11,7 @@ export interface Secrets {
   jwtSecret: string;
   redisPassword: string;
   auditHashKey: string;
+  auditSealKey: string;
   /** The local organization and its key, once they are made. */
   organizationId?: string;
   apiKey?: string;
@@ -35,6 +36,7 @@ export function newSecrets(): Secrets {
     jwtSecret: random(48),
     redisPassword: random(24),
     auditHashKey: random(32),
+    auditSealKey: random(32),
   };
 }
 

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { allScopes, createStore } from "@sluice/store";
 import { createEmbeddedSupabase, databaseUrl, objectsFolder } from "./embedded-supabase.js";
@@ -54,6 +55,9 @@ interface Ports {
 }
 
 const infoMs = 2_000;
+
+/** In the home: signed heads of the audit's chain. */
+const anchorFile = "audit-anchors.jsonl";
 
 /** The whole of Sluice on one machine: Redis, Supabase and every service as processes of their own. */
 export function createStack(options: StackOptions): Stack {
@@ -150,6 +154,8 @@ export function createStack(options: StackOptions): Stack {
         ? { SUPABASE_JWT_SECRET: secrets.jwtSecret, STORAGE_FOLDER: objectsFolder(at.path) }
         : {}),
       AUDIT_HASH_KEY: env.AUDIT_HASH_KEY ?? secrets.auditHashKey,
+      AUDIT_SEAL_KEY: env.AUDIT_SEAL_KEY ?? secrets.auditSealKey,
+      AUDIT_ANCHOR_FILE: env.AUDIT_ANCHOR_FILE ?? join(options.home, anchorFile),
     };
     for (const { name, service, count, env: own } of planned) {
       for (let i = 1; i <= count; i++) {
@@ -192,7 +198,8 @@ export function createStack(options: StackOptions): Stack {
       home = await openHome(options.home);
       const at = home;
       try {
-        const secrets = (await at.read<Secrets>("secrets.json")) ?? newSecrets();
+        // A home of before lacks what was added since.
+        const secrets: Secrets = { ...newSecrets(), ...(await at.read<Secrets>("secrets.json")) };
         await at.write("secrets.json", secrets);
         const ports = (await at.read<Ports>("ports.json")) ?? {};
         const [redisUrl, supabase] = await Promise.all([

@@ -73,6 +73,13 @@ const catalog = {
   webhookDeliveries: counter("sluice_webhook_deliveries_total", "Tries to tell a webhook, and how they ended.", [
     "outcome",
   ]),
+  auditUnsealed: gauge("sluice_audit_unsealed_seconds", "Age of the oldest audit entry that is not sealed.", []),
+  auditSealed: counter("sluice_audit_sealed_total", "Audit entries sealed into the chain.", []),
+  auditBroken: gauge(
+    "sluice_audit_broken",
+    "1 when the audit's chain is not the one that was sealed; sealing has stopped.",
+    [],
+  ),
   swept: counter("sluice_swept_total", "Leftovers removed, by kind.", ["kind"]),
 };
 

@@ -19,6 +19,22 @@ export type Database = {
         Args: { p_name: string; p_holder: string; p_ttl_ms: number };
         Returns: number;
       };
+      sluice_audit: {
+        Args: { p_organization: string; p_caller: Json; p_filter: Json; p_before: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_audit_chain: {
+        Args: { p_after: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_audit_loose: {
+        Args: { p_after: number; p_limit: number };
+        Returns: Json;
+      };
+      sluice_audit_unsealed: {
+        Args: { p_known_seq: number; p_limit: number };
+        Returns: Json;
+      };
       sluice_authenticate_key: {
         Args: { p_hash: string };
         Returns: Json;
@@ -203,6 +219,14 @@ export type Database = {
         Args: { p_grace_ms: number; p_limit: number };
         Returns: Json;
       };
+      sluice_note_refusal: {
+        Args: { p_organization: string; p_caller: Json; p_action: string; p_ids: string[] };
+        Returns: Json;
+      };
+      sluice_note_stranger: {
+        Args: { p_hash: string; p_from: Json; p_action: string };
+        Returns: undefined;
+      };
       sluice_objects_erased: {
         Args: { p_paths: string[] };
         Returns: undefined;
@@ -326,6 +350,10 @@ export type Database = {
       sluice_revoke_api_key: {
         Args: { p_organization: string; p_key: string };
         Returns: boolean;
+      };
+      sluice_seal_audit: {
+        Args: { p_seq: number; p_mac: string; p_seals: Json };
+        Returns: Json;
       };
       sluice_seal_chunks: {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_parts: number; p_summary: Json; p_duration_ms: number; p_last?: Json };

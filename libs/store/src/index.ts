@@ -1,5 +1,6 @@
 /** Postgres and Storage behind Supabase: the truth. Everything goes through functions that name the organization. */
 import { z } from "zod";
+import { createAudit } from "./audit.js";
 import { createIntake } from "./intake.js";
 import { createObjects } from "./objects.js";
 import { createOperations } from "./operations.js";
@@ -26,6 +27,7 @@ export function createStore(options: StoreOptions) {
     reindexes: createReindexes(rpc),
     reading: createReading(rpc),
     operations: createOperations(rpc),
+    audit: createAudit(rpc),
     webhooks: createWebhooks(rpc),
     supervision: createSupervision(rpc),
     vectorIndexes: createVectorIndexes(rpc),
@@ -47,6 +49,8 @@ export function createStore(options: StoreOptions) {
 export type Store = ReturnType<typeof createStore>;
 
 export type { TimeCursor } from "./answers.js";
+export { type Anchor, type ChainHead, type ChainKeys, chainKeys, chainStart, readAnchors } from "./audit-chain.js";
+export { type AuditVerdict, verifyAudit } from "./audit-verify.js";
 export type { Caller, Scope } from "./caller.js";
 export { storeConfig } from "./config.js";
 export type { Acceptance, StoredUpload } from "./intake.js";

@@ -2,7 +2,14 @@ import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { Rpc } from "./rpc.js";
 
-export const allScopes = ["documents:read", "documents:write", "documents:delete", "search", "admin"] as const;
+export const allScopes = [
+  "documents:read",
+  "documents:write",
+  "documents:delete",
+  "search",
+  "admin",
+  "audit:read",
+] as const;
 export type ScopeName = (typeof allScopes)[number];
 
 const Identity = z.object({ id: z.uuid(), organizationId: z.uuid(), scopes: z.array(z.string()) });
@@ -11,7 +18,7 @@ const Organization = z.object({ id: z.uuid(), name: z.string(), activeModel: z.s
 export type Organization = z.infer<typeof Organization>;
 
 /** Keys have 256 random bits, so a plain hash is as good as a slow one and can be looked up by index. */
-function hashKey(key: string): string {
+export function hashKey(key: string): string {
   return createHash("sha256").update(key).digest("hex");
 }
 
@@ -28,7 +35,7 @@ export function createTenancy(rpc: Rpc) {
     async setMember(
       organizationId: string,
       userId: string,
-      role: "owner" | "admin" | "member" | "viewer",
+      role: "owner" | "admin" | "member" | "viewer" | "auditor",
     ): Promise<void> {
       await rpc.call(
         "sluice_set_member",

@@ -8,6 +8,7 @@ import { mount } from "./http/mount.js";
 import { problems, sendProblem } from "./http/problems.js";
 import { serveDocs } from "./openapi/docs.js";
 import { describeApi } from "./openapi/document.js";
+import { auditOperations } from "./routes/audit.js";
 import { batchOperations } from "./routes/batches.js";
 import { contentOperations } from "./routes/content.js";
 import { deadLetterOperations } from "./routes/dead-letters.js";
@@ -40,6 +41,7 @@ export function createApp(context: GatewayContext): Express {
     ...queueOperations(context),
     ...ledgerOperations(context),
     ...usageOperations(context),
+    ...auditOperations(context),
     ...reindexOperations(context),
     ...reviewOperations(context),
     ...webhookOperations(context),

@@ -48,6 +48,40 @@ export const supervisorConfig = {
     ),
     everyMs: variable("VECTOR_INDEX_INTERVAL_MS", positive(600_000), "How often that is looked at; milliseconds."),
   },
+  audit: {
+    sealKey: variable(
+      "AUDIT_SEAL_KEY",
+      z.string().min(32).optional(),
+      "Secret by which audit entries are sealed and the chain's heads signed; the same for every supervisor, kept outside the database, needed to verify. Without it nothing is sealed.",
+      { secret: true },
+    ),
+    sealMs: variable(
+      "AUDIT_SEAL_INTERVAL_MS",
+      z.coerce.number().int().min(100).max(4_000).default(1_000),
+      "How often audit entries are sealed; milliseconds.",
+    ),
+    anchorFile: variable(
+      "AUDIT_ANCHOR_FILE",
+      z.string().optional(),
+      "File that signed heads of the audit's chain are added to, where the database's administrators can't write.",
+    ),
+    anchorUrl: variable(
+      "AUDIT_ANCHOR_URL",
+      z.url({ protocol: /^https?$/ }).optional(),
+      "Bucket that takes signed heads by PUT, each as `<url>/<number>.json`.",
+    ),
+    anchorAuthorization: variable(
+      "AUDIT_ANCHOR_AUTHORIZATION",
+      z.string().optional(),
+      "The bucket's Authorization header, such as `Bearer …`.",
+      { secret: true },
+    ),
+    anchorMs: variable(
+      "AUDIT_ANCHOR_INTERVAL_MS",
+      positive(60_000),
+      "How often a signed head leaves, while there is a new one; what is cut off the chain in between is not found by it. Milliseconds.",
+    ),
+  },
   reindexMs: variable(
     "REINDEX_INTERVAL_MS",
     positive(2_000),

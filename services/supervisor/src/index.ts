@@ -1,6 +1,8 @@
 import { createProducer, refuseEviction } from "@sluice/queue";
 import { type ConfigOf, createLoop, type Service, type ServiceTools } from "@sluice/runtime";
-import { createStore } from "@sluice/store";
+import { chainKeys, createStore } from "@sluice/store";
+import { createAnchors } from "./audit/anchors.js";
+import { createSealer } from "./audit/sealer.js";
 import { createAuditor } from "./auditor.js";
 import type { supervisorConfig } from "./config.js";
 import { createDispatcher } from "./dispatcher.js";
@@ -13,6 +15,8 @@ import { createReconciler } from "./reconciler.js";
 import { createSweeper } from "./sweeper.js";
 import { createSender } from "./webhooks/sender.js";
 
+export { type Anchors, createAnchors } from "./audit/anchors.js";
+export { createSealer } from "./audit/sealer.js";
 export { supervisorConfig } from "./config.js";
 
 /** Changes folded into the tallies in one turn. */
@@ -45,6 +49,17 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
     if (dispatcher.busy()) dispatching.nudge();
   });
   const auditor = createAuditor({ supervision, metrics, logger });
+  const sealer =
+    config.audit.sealKey === undefined
+      ? undefined
+      : createSealer({
+          audit: store.audit,
+          keys: chainKeys(config.audit.sealKey),
+          anchors: createAnchors(config.audit),
+          anchorMs: config.audit.anchorMs,
+          metrics,
+          logger,
+        });
   const sender = createSender({ webhooks: store.webhooks, metrics, logger, ...config.webhooks });
   const loops = [
     dispatching,
@@ -70,6 +85,7 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
     whileLeading("failures", 5_000, createFailureWatch({ supervision, logger, ...config.failures })),
     whileLeading("recount", config.recountMs, auditor.ingestions),
     whileLeading("recount-tallies", config.recountMs, auditor.tallies),
+    ...(sealer === undefined ? [] : [whileLeading("audit-seal", config.audit.sealMs, sealer.turn)]),
     whileLeading("webhooks", config.webhooks.intervalMs, sender.turn),
     whileLeading("webhooks-forget", 600_000, sender.forget),
     whileLeading("gauges", 5_000, createGauges({ supervision, producer, metrics, logger })),
@@ -97,6 +113,7 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
   return {
     async start() {
       await refuseEviction(config.queue);
+      if (sealer === undefined) logger.warn("audit.not_sealed", { variable: "AUDIT_SEAL_KEY" });
       await leadership.start();
       for (const loop of loops) loop.start();
     },
@@ -105,6 +122,7 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
         unlisten();
         sender.destroy();
         await Promise.all(loops.map((loop) => loop.destroy()));
+        await sealer?.destroy();
         await leadership.destroy();
         await producer.destroy();
       })();

@@ -45,6 +45,7 @@ describe("what the service says of itself", () => {
         "POST /v1/admin/queues/resume",
         "GET /v1/ledger",
         "GET /v1/usage",
+        "GET /v1/audit",
         "POST /v1/admin/budget",
         "GET /v1/admin/reindex",
         ...["", "/estimate", "/rollback", "/cancel"].map((what) => `POST /v1/admin/reindex${what}`),

@@ -4,6 +4,9 @@ import { CommandError, exitCodes } from "../exit-codes.js";
 import { printJson } from "../output.js";
 import { answered, connectTenancy, nameOf, uuid } from "../tenancy.js";
 
+/** Reading the audit is asked for by name. */
+const usualScopes = allScopes.filter((scope) => scope !== "audit:read");
+
 interface KeyOptions {
   org: string;
   name: string;
@@ -26,7 +29,9 @@ export function keysCommand(program: Command): void {
     .requiredOption("--org <id>", "the organization", uuid)
     .requiredOption("--name <name>", "to know it by", nameOf)
     .addOption(
-      new Option("--scopes <scopes...>", "what it may do").choices(allScopes).default([...allScopes], "all of them"),
+      new Option("--scopes <scopes...>", "what it may do")
+        .choices(allScopes)
+        .default(usualScopes, "all but `audit:read`"),
     )
     .option("--expires <time>", "when it ends; never, where not said", time)
     .option("--json", "JSON for a program")

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { printJson } from "../output.js";
 import { answered, connectTenancy, uuid } from "../tenancy.js";
 
-const roles = ["owner", "admin", "member", "viewer"] as const;
+const roles = ["owner", "admin", "member", "viewer", "auditor"] as const;
 
 export function memberCommand(program: Command): void {
   program

@@ -8,6 +8,7 @@ import { createJsonReader, createLinesReader } from "./json.js";
 import type { Answer, Operation } from "./operation.js";
 import { keepPace } from "./pace.js";
 import { answer, sendProblem } from "./problems.js";
+import { noteForbidden, noteStranger } from "./refusals.js";
 import { isUuid, validate } from "./validate.js";
 
 /** A manifest may be so much longer than another body. */
@@ -46,9 +47,16 @@ function serve(
     exchange.route = operation.path;
     // A stream has no headers worth asking for, and asking would open it.
     if (request.method === "HEAD" && operation.path.endsWith("/stream")) throw new SluiceError("method_not_allowed");
-    const identity = operation.scope === null ? undefined : await context.authenticate(request, exchange);
+    const identity =
+      operation.scope === null
+        ? undefined
+        : await context.authenticate(request, exchange).catch(async (thrown: unknown) => {
+            await noteStranger(context, request, exchange, thrown);
+            throw thrown;
+          });
     const { scopes = [], scope = nobody, expiresAt = null } = identity ?? {};
     if (operation.scope !== null && operation.scope !== "any" && !scopes.includes(operation.scope)) {
+      await noteForbidden(context, request, exchange, scope);
       throw new SluiceError("forbidden");
     }
     if (operation.isIntake === true) await context.admit(scope.organizationId);
