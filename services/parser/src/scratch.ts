@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isAlive } from "@sluice/runtime";
 
@@ -17,6 +17,9 @@ export function createScratch(base: string): Scratch {
   return {
     async start() {
       await mkdir(base, { recursive: true, mode: 0o700 });
+      // Whoever owns the folder can put others in the place of those in it. One made by another user in /tmp is not used; a volume is root's.
+      const { uid } = await lstat(base);
+      if (uid !== 0 && uid !== process.getuid?.()) throw new Error("the folder for originals is another user's");
       for (const name of await readdir(base)) {
         if (Number(name) === process.pid || !isAlive(Number(name))) await remove(join(base, name));
       }
