@@ -44,6 +44,16 @@ const table = {
     title: "The document is damaged and can't be read.",
     advice: "Export or scan it again and send the new file.",
   },
+  document_infected: {
+    kind: "permanent",
+    title: "The scanner found malware in the document.",
+    advice: "It was not opened. Delete the document, and look at where it came from.",
+  },
+  document_unscannable: {
+    kind: "permanent",
+    title: "The document is larger than the scanner takes, and what is not scanned is not opened.",
+    advice: "Raise StreamMaxLength of clamd to GATEWAY_MAX_FILE_MB, then retry the document.",
+  },
   document_empty: {
     kind: "permanent",
     title: "The document holds no text.",
@@ -194,6 +204,12 @@ const table = {
     title: "The database can't be reached.",
     advice: "Try again after the time in Retry-After.",
     status: 503,
+  },
+  scanner_unavailable: {
+    kind: "outage",
+    breaker: { cause: "parser" },
+    title: "The malware scanner can't be reached.",
+    advice: "Documents wait until it is back: nothing is opened that was not scanned. See CLAMD_HOST.",
   },
   provider_unavailable: {
     kind: "outage",
@@ -506,6 +522,12 @@ const table = {
     status: 409,
     title: "No reindex of the organization is in a state for that.",
     advice: "One that has flipped can be rolled back; one that has not, or was rolled back, can be cancelled.",
+  },
+  rate_limited: {
+    kind: "request",
+    status: 429,
+    title: "Too many requests.",
+    advice: "Send on after the time in Retry-After; RateLimit-Policy says how many are taken.",
   },
   organization_backlog_full: {
     kind: "request",

@@ -21,7 +21,7 @@ export const queueConfig = {
     "REDIS_URL",
     z.string().regex(/^rediss?:\/\//, "must begin with redis:// or rediss://"),
     "Redis 7 or Valkey, with its user and password; rediss:// for TLS. noeviction and AOF. Of a cluster any node; of Sentinel what the master is asked for.",
-    { secret: true },
+    { secret: true, wire: true },
   ),
   prefix: variable(
     "QUEUE_PREFIX",

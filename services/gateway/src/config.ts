@@ -73,6 +73,20 @@ export const gatewayConfig = {
       "Largest JSON body, and largest field beside a file; all fields of a form together may hold four times that.",
     ),
   },
+  rates: {
+    address: variable(
+      "RATE_LIMIT_ADDRESS",
+      positive(60_000),
+      "Requests a minute that are taken from one address (of IPv6: one /64 network).",
+    ),
+    key: variable("RATE_LIMIT_KEY", positive(30_000), "Requests a minute that are taken with one API key."),
+    user: variable("RATE_LIMIT_USER", positive(1_200), "Requests a minute that are taken from one person."),
+    refusedCost: variable(
+      "RATE_LIMIT_REFUSED_COST",
+      positive(100),
+      "As how many requests a refused credential counts for its address.",
+    ),
+  },
   caps: {
     organizationBacklog: variable(
       "GATEWAY_CAP_ORGANIZATION_BACKLOG",
@@ -111,6 +125,7 @@ export const gatewayConfig = {
         "RERANK_URL",
         z.url({ protocol: /^https?$/ }).optional(),
         "A cross-encoder's `/rerank`, to which the query and the best passages are sent; none unless given.",
+        { wire: true },
       ),
       api: variable(
         "RERANK_API",
@@ -156,6 +171,7 @@ export const gatewayConfig = {
     "SUPABASE_PUBLIC_URL",
     z.url().optional(),
     "Where people reach Supabase, when it is not SUPABASE_URL; links to originals begin with it.",
+    { wire: true },
   ),
   auditHashKey: variable(
     "AUDIT_HASH_KEY",

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 import { createEmbeddingProvider, type EmbeddingProvider, embeddingConfigs } from "@sluice/embeddings";
-import { createProducer, type Producer } from "@sluice/queue";
+import { createProducer, createRequestLimits, type Producer } from "@sluice/queue";
 import type { Logger, Metrics, ServiceTools } from "@sluice/runtime";
 import { createStore, type Store } from "@sluice/store";
 import { z } from "zod";
@@ -10,6 +10,7 @@ import { createTokenVerifier } from "./auth/tokens.js";
 import type { GatewayConfig } from "./config.js";
 import { createEventStreams, type EventStreams } from "./events/event-stream.js";
 import { createEventPoller, type EventPoller } from "./events/poller.js";
+import { createLimits, type Limits } from "./http/limits.js";
 import { createCaps } from "./uploads/caps.js";
 
 /** What the routes work with. Built once and passed down. */
@@ -25,14 +26,20 @@ export interface GatewayContext {
   authenticate: Authenticate;
   /** Throws while the organization, or all together, have too much waiting. */
   admit: (organizationId: string) => Promise<void>;
+  limits: Limits;
   poller: EventPoller;
   streams: EventStreams;
   /** By which the audit names queries without repeating them. */
   auditKey: string;
   version: string;
+  /** Closes what only the context holds. */
+  destroy(): Promise<void>;
 }
 /** What tests may put in place of the real things. */
 export type GatewayOverrides = Partial<Pick<GatewayContext, "store" | "producer" | "embeddings">>;
+
+/** Of every rate limit, in seconds. */
+const windowSeconds = 60;
 
 const { version } = z.object({ version: z.string() }).parse(createRequire(import.meta.url)("../package.json"));
 
@@ -49,6 +56,12 @@ export function createContext(
     config.nextEmbedding,
   ).map(createEmbeddingProvider);
   const embeddings = overrides.embeddings ?? first;
+  const quotas = {
+    address: { points: config.rates.address, windowSeconds },
+    key: { points: config.rates.key, windowSeconds },
+    user: { points: config.rates.user, windowSeconds },
+  };
+  const limits = createRequestLimits({ redis: config.queue, prefix: config.queue.prefix, quotas });
   const verifyToken = createTokenVerifier({ supabaseUrl: config.store.url, ...config.tokens });
   return {
     config,
@@ -60,9 +73,11 @@ export function createContext(
     models: [embeddings, ...others],
     authenticate: createAuthenticate({ tenancy: store.tenancy, verifyToken }),
     admit: createCaps(store, config.caps),
+    limits: createLimits({ limits, quotas, refusedCost: config.rates.refusedCost }),
     poller: createEventPoller({ eventsSince: store.supervision.eventsSince, onNudge: producer.onNudge, logger }),
     streams: createEventStreams(),
     auditKey: config.auditHashKey ?? randomBytes(32).toString("base64"),
     version,
+    destroy: limits.destroy,
   };
 }

@@ -41,6 +41,7 @@ export function createGateway(config: GatewayConfig, tools: ServiceTools, overri
         await closed;
         await context.poller.destroy();
         await context.producer.destroy();
+        await context.destroy();
       })();
       return stopping;
     },

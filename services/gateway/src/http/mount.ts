@@ -47,13 +47,17 @@ function serve(
     exchange.route = operation.path;
     // A stream has no headers worth asking for, and asking would open it.
     if (request.method === "HEAD" && operation.path.endsWith("/stream")) throw new SluiceError("method_not_allowed");
+    if (operation.isUnlimited !== true) await context.limits.enter(request, response);
     const identity =
       operation.scope === null
         ? undefined
         : await context.authenticate(request, exchange).catch(async (thrown: unknown) => {
+            if (thrown instanceof SluiceError && thrown.code === "unauthenticated")
+              await context.limits.refused(request);
             await noteStranger(context, request, exchange, thrown);
             throw thrown;
           });
+    if (identity !== undefined) await context.limits.identified(identity.scope.caller, response);
     const { scopes = [], scope = nobody, expiresAt = null } = identity ?? {};
     if (operation.scope !== null && operation.scope !== "any" && !scopes.includes(operation.scope)) {
       await noteForbidden(context, request, exchange, scope);

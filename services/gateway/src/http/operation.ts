@@ -61,6 +61,8 @@ export interface OperationOf<Q, B> {
    */
   idempotency?: "replay" | "repeat";
   answers: Record<number, { description: string; schema?: z.ZodType; mediaType?: string }>;
+  /** No limit on how often it is asked: whoever keeps the gateway running must always learn how it is. */
+  isUnlimited?: boolean;
   /** It adds to what waits: refused, before its body is read, while too much does. */
   isIntake?: boolean;
   /** Beside those that follow from scope, path, query and body. */

@@ -34,6 +34,7 @@ export function healthOperations(context: GatewayContext): Operation[] {
       tag: "service",
       summary: "The process answers",
       scope: null,
+      isUnlimited: true,
       answers: { 200: { description: "It does", schema: Health } },
       handle: async () => ({ status: 200, body: { status: "ok" } }),
     }),
@@ -45,6 +46,7 @@ export function healthOperations(context: GatewayContext): Operation[] {
       description:
         "Without Redis the gateway is `degraded` and ready: documents are taken in, and queued when Redis is back. Without the database it is not.",
       scope: null,
+      isUnlimited: true,
       answers: {
         200: { description: "Ready, or degraded", schema: Ready },
         503: { description: "Unavailable", schema: Ready },
@@ -61,6 +63,7 @@ export function healthOperations(context: GatewayContext): Operation[] {
       tag: "service",
       summary: "Metrics for Prometheus",
       scope: null,
+      isUnlimited: true,
       answers: { 200: { description: "Text exposition format", mediaType: "text/plain" } },
       async handle({ response }) {
         const { registry } = context.metrics;
