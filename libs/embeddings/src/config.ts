@@ -28,6 +28,7 @@ export const embeddingConfig = {
     "OPENAI_BASE_URL",
     z.url().optional(),
     "Where the openai protocol is spoken, when it is not OpenAI.",
+    { wire: true },
   ),
   maxInputs: variable("EMBEDDING_MAX_INPUTS", positive(512), "Texts in a request, at most."),
   maxTokens: variable("EMBEDDING_MAX_TOKENS", positive(100_000), "Tokens in a request, at most."),
@@ -63,6 +64,7 @@ export const nextEmbeddingConfig = {
     "EMBEDDING_NEXT_BASE_URL",
     z.url().optional(),
     "The second model's address; that of the first unless given.",
+    { wire: true },
   ),
   price: variable("EMBEDDING_NEXT_USD_PER_MILLION", embeddingConfig.price.schema, "The same of the second model."),
 };

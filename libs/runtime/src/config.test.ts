@@ -46,3 +46,53 @@ describe("configuration", () => {
     ]);
   });
 });
+
+describe("in production", () => {
+  const definition = {
+    redis: variable("REDIS_URL", z.string(), "", { wire: true }),
+    database: variable("SUPABASE_DB_URL", z.string().optional(), "", { wire: true }),
+  };
+  const problems = (env: NodeJS.ProcessEnv) => {
+    try {
+      readConfig(definition, { NODE_ENV: "production", ...env });
+      return [];
+    } catch (error) {
+      return (error as ConfigError).problems.map(({ name }) => name);
+    }
+  };
+
+  it.each([
+    ["redis://redis.example:6379", ["REDIS_URL"]],
+    ["rediss://redis.example:6379", []],
+    ["redis://127.0.0.1:6379", []],
+    ["redis://localhost:6379", []],
+    ["redis://[::1]:6379", []],
+    ["redis://127.0.0.1.example.org:6379", ["REDIS_URL"]],
+    ["redis://10.0.0.1:6379", ["REDIS_URL"]],
+    ["http://supabase.example", ["REDIS_URL"]],
+    ["https://supabase.example", []],
+  ])("%s is refused: %s", (REDIS_URL, expected) => expect(problems({ REDIS_URL })).toEqual(expected));
+
+  it.each([
+    ["postgresql://u:p@db.example/postgres", ["SUPABASE_DB_URL"]],
+    ["postgresql://u:p@db.example/postgres?sslmode=disable", ["SUPABASE_DB_URL"]],
+    ["postgresql://u:p@db.example/postgres?sslmode=prefer", ["SUPABASE_DB_URL"]],
+    ["postgresql://u:p@db.example/postgres?sslmode=verify-full", []],
+    ["postgresql://postgres@/postgres?host=%2Frun%2Fsql", []],
+  ])("%s is refused: %s", (SUPABASE_DB_URL, expected) =>
+    expect(problems({ REDIS_URL: "rediss://r", SUPABASE_DB_URL })).toEqual(expected),
+  );
+
+  it("plain text is taken where it is allowed by name, and elsewhere than in production", () => {
+    const REDIS_URL = "redis://redis.example";
+    expect(problems({ REDIS_URL, ALLOW_PLAINTEXT: "RERANK_URL, REDIS_URL" })).toEqual([]);
+    expect(problems({ REDIS_URL, ALLOW_PLAINTEXT: "RERANK_URL" })).toEqual(["REDIS_URL"]);
+    expect(problems({ REDIS_URL, NODE_ENV: "development" })).toEqual([]);
+  });
+
+  it("certificates can't go unchecked", () => {
+    expect(problems({ REDIS_URL: "rediss://r", NODE_TLS_REJECT_UNAUTHORIZED: "0" })).toEqual([
+      "NODE_TLS_REJECT_UNAUTHORIZED",
+    ]);
+  });
+});

@@ -8,6 +8,8 @@ export interface Variable<T> {
   readonly schema: z.ZodType<T>;
   readonly meaning: string;
   readonly secret: boolean;
+  /** An address over which documents, credentials or jobs travel. */
+  readonly wire: boolean;
 }
 
 export interface ConfigDefinition {
@@ -22,9 +24,9 @@ export function variable<T>(
   name: string,
   schema: z.ZodType<T>,
   meaning: string,
-  options: { secret?: boolean } = {},
+  options: { secret?: boolean; wire?: boolean } = {},
 ): Variable<T> {
-  return { kind: "variable", name, schema, meaning, secret: options.secret ?? false };
+  return { kind: "variable", name, schema, meaning, secret: options.secret ?? false, wire: options.wire ?? false };
 }
 
 /** What is wrong with the environment, by variable; never a value. */
@@ -46,6 +48,25 @@ function rawValue(name: string, env: NodeJS.ProcessEnv): string | undefined {
   return value === "" ? undefined : value;
 }
 
+const encrypted = new Set(["https:", "rediss:"]);
+const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** Whether an address is one where others could listen: not encrypted, and not this machine's own. */
+function isPlainText(address: unknown): boolean {
+  if (typeof address !== "string" || !URL.canParse(address)) return false;
+  const { protocol, hostname, searchParams } = new URL(address);
+  if (loopback.test(hostname) || encrypted.has(protocol)) return false;
+  if (/^postgres(ql)?:$/.test(protocol)) {
+    const isSocket = (searchParams.get("host") ?? hostname).startsWith("/");
+    return !isSocket && !/^(require|verify-ca|verify-full)$/.test(searchParams.get("sslmode") ?? "");
+  }
+  return true;
+}
+
+function mayBePlain(name: string, env: NodeJS.ProcessEnv): boolean {
+  return env.NODE_ENV !== "production" || (env.ALLOW_PLAINTEXT ?? "").split(/[\s,]+/).includes(name);
+}
+
 /** Reads a definition from the environment. Throws a ConfigError that names everything that is wrong at once. */
 export function readConfig<D extends ConfigDefinition>(
   definition: D,
@@ -57,12 +78,18 @@ export function readConfig<D extends ConfigDefinition>(
       Object.entries(entry).map(([key, value]) => {
         if (!isVariable(value)) return [key, read(value)];
         const result = value.schema.safeParse(rawValue(value.name, env));
+        if (result.success && value.wire && isPlainText(result.data) && !mayBePlain(value.name, env)) {
+          const problem = `must be encrypted in production: rediss://, https://, or sslmode=verify-full; or name it in ALLOW_PLAINTEXT`;
+          problems.push({ name: value.name, problem });
+        }
         if (result.success) return [key, result.data];
         problems.push({ name: value.name, problem: result.error.issues[0]?.message ?? "invalid" });
         return [key, undefined];
       }),
     );
   const config = read(definition);
+  if (env.NODE_ENV === "production" && env.NODE_TLS_REJECT_UNAUTHORIZED === "0")
+    problems.push({ name: "NODE_TLS_REJECT_UNAUTHORIZED", problem: "certificates are checked in production" });
   if (problems.length > 0) throw new ConfigError(problems);
   return config as ConfigOf<D>;
 }

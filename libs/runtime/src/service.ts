@@ -41,6 +41,11 @@ export const processConfig = {
     z.coerce.number().int().positive().default(20_000),
     "Time for work under way after SIGTERM, then it is handed back; milliseconds.",
   ),
+  plainText: variable(
+    "ALLOW_PLAINTEXT",
+    z.string().default(""),
+    "With NODE_ENV=production, variables whose addresses may be without TLS all the same, such as `RERANK_URL`; those on this machine always may.",
+  ),
   instance: variable(
     "SLUICE_INSTANCE",
     z.string().max(64).default(""),

@@ -2,7 +2,7 @@ import { variable } from "@sluice/runtime";
 import { z } from "zod";
 
 export const storeConfig = {
-  url: variable("SUPABASE_URL", z.url(), "Supabase's address."),
+  url: variable("SUPABASE_URL", z.url(), "Supabase's address.", { wire: true }),
   secretKey: variable(
     "SUPABASE_SECRET_KEY",
     z.string().min(1),

@@ -81,6 +81,7 @@ export const parserConfig = {
       "LLAMA_CLOUD_BASE_URL",
       z.url().default("https://api.cloud.llamaindex.ai"),
       "LlamaParse's address.",
+      { wire: true },
     ),
     tier: variable(
       "LLAMAPARSE_TIER",
@@ -121,6 +122,15 @@ export const parserConfig = {
     positive(4_096),
     "What all documents found in one that was sent may have together.",
   ),
+  clamd: {
+    host: variable(
+      "CLAMD_HOST",
+      z.string().optional(),
+      "clamd, by which every original is scanned before it is opened; while it is out documents wait. None unless given. Its StreamMaxLength must be GATEWAY_MAX_FILE_MB or more.",
+    ),
+    port: variable("CLAMD_PORT", z.coerce.number().int().min(1).max(65535).default(3310), "Its TCP port."),
+    timeoutMs: variable("CLAMD_TIMEOUT_MS", positive(60_000), "Longest it may be silent; milliseconds."),
+  },
   scratch: variable(
     "PARSER_SCRATCH",
     z.string().default(join(tmpdir(), "sluice-parser")),

@@ -30,6 +30,8 @@ interface Deps {
   /** What may lie in one sent document at any depth, whoever finds it. */
   maxDescendants: number;
   maxDescendantBytes: number;
+  /** Looks at an original before anything opens it, where a scanner is configured. */
+  scan?: (file: string, signal: AbortSignal) => Promise<void>;
   /** Reads documents that are laid out on pages, where one is configured; what it declines is read here. */
   provider?: LlamaParse;
 }
@@ -106,6 +108,7 @@ export function createParseHandler(deps: Deps) {
     let sealing = false;
     try {
       await fetchOriginal(objects, task, file, signal);
+      await deps.scan?.(file, signal);
       const job = await prepare(task, folder, file, signal);
       const end = await deps.pool.parse(
         { ...job, scratchDir: folder },

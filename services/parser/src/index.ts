@@ -2,6 +2,7 @@ import { jobCatalog } from "@sluice/contracts";
 import { createStageService } from "@sluice/queue";
 import type { ConfigOf, Service, ServiceTools } from "@sluice/runtime";
 import { createStore, type Store } from "@sluice/store";
+import { createScanner } from "./clamd.js";
 import type { ParserQueue, parserConfig } from "./config.js";
 import { createParseHandler } from "./handler.js";
 import { ParserPool } from "./isolation/parser-pool.js";
@@ -93,6 +94,7 @@ function createQueueService(
       maxChildDepth,
       maxDescendants,
       maxDescendantBytes: config.maxDescendantsMb * 1024 * 1024,
+      scan: config.clamd.host === undefined ? undefined : createScanner({ ...config.clamd, host: config.clamd.host }),
       provider: queue === "parse" ? createProvider(config) : undefined,
     }),
   });

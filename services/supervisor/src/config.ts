@@ -39,7 +39,7 @@ export const supervisorConfig = {
       "SUPABASE_DB_URL",
       z.string().optional(),
       "A direct connection to Postgres, by which indexes of vectors are built beside what goes on. Without it the embedded database builds its own, as a pause; elsewhere it is needed.",
-      { secret: true },
+      { secret: true, wire: true },
     ),
     from: variable(
       "VECTOR_INDEX_FROM",
@@ -69,6 +69,7 @@ export const supervisorConfig = {
       "AUDIT_ANCHOR_URL",
       z.url({ protocol: /^https?$/ }).optional(),
       "Bucket that takes signed heads by PUT, each as `<url>/<number>.json`.",
+      { wire: true },
     ),
     anchorAuthorization: variable(
       "AUDIT_ANCHOR_AUTHORIZATION",
