@@ -3,11 +3,18 @@ import express, { type Request, type RequestHandler, type Response } from "expre
 import { z } from "zod";
 import { hasBody } from "./problems.js";
 
-const ReaderError = z.object({ type: z.string(), message: z.string().optional() });
+const ReaderError = z.object({
+  type: z.string().default("unknown"),
+  message: z.string().optional(),
+  code: z.string().optional(),
+});
 
 /** What the JSON reader throws, by its `type`; its messages quote the body and stay behind. */
 function readerProblem(thrown: unknown): SluiceError {
-  const { type, message } = ReaderError.safeParse(thrown).data ?? { type: "unknown" };
+  const { type, message, code } = ReaderError.safeParse(thrown).data ?? { type: "unknown" };
+  // zlib's: the body is not compressed as Content-Encoding says.
+  if (code !== undefined && /^(Z_|ERR__)/.test(code))
+    return new SluiceError("content_type_unsupported", { cause: thrown });
   if (type === "entity.too.large") return new SluiceError("body_too_large");
   if (type === "charset.unsupported" || type === "encoding.unsupported") {
     return new SluiceError("content_type_unsupported");

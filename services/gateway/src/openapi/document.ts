@@ -1,5 +1,13 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from "@asteasolutions/zod-to-openapi";
-import { describeCode, type ErrorCode, Problem, Receipt, StreamEnd, StreamProgress } from "@sluice/contracts";
+import {
+  describeCode,
+  type ErrorCode,
+  ManifestLine,
+  Problem,
+  Receipt,
+  StreamEnd,
+  StreamProgress,
+} from "@sluice/contracts";
 import { z } from "zod";
 import type { Operation } from "../http/operation.js";
 import { multipartBody } from "./multipart.js";
@@ -12,6 +20,7 @@ function codesOf(operation: Operation): ErrorCode[] {
   const codes: ErrorCode[] = [];
   if (operation.scope !== null)
     codes.push("unauthenticated", "forbidden", "organization_ambiguous", "database_unavailable");
+  if (operation.isUnlimited !== true) codes.push("rate_limited");
   if (operation.path.includes("{id}")) codes.push("not_found");
   if (operation.query !== undefined || operation.multipart === true) codes.push("request_invalid");
   if (operation.method === "post" && operation.multipart !== true) {
@@ -40,7 +49,7 @@ function problemAnswers(operation: Operation): RouteConfig["responses"] {
       {
         description: codes.map((code) => `\`${code}\`: ${describeCode(code).title}`).join("\n\n"),
         content: { [problemType]: { schema } },
-        ...(status === 503
+        ...(status === 503 || status === 429
           ? { headers: { "Retry-After": { description: "Seconds", schema: { type: "integer" } } } }
           : {}),
       },
@@ -119,7 +128,7 @@ export function describeApi(operations: readonly Operation[], version: string): 
   for (const operation of operations) registry.registerPath(routeOf(operation));
   const definitions = [
     ...registry.definitions,
-    ...[StreamProgress, StreamEnd].map((schema) => ({ type: "schema" as const, schema })),
+    ...[StreamProgress, StreamEnd, ManifestLine].map((schema) => ({ type: "schema" as const, schema })),
   ];
   return new OpenApiGeneratorV31(definitions).generateDocument({
     openapi: "3.1.0",
