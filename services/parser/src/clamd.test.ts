@@ -14,20 +14,22 @@ function answer(socket: Socket): void {
   let buffer = Buffer.alloc(0);
   let content = Buffer.alloc(0);
   let begun = false;
+  const say = (verdict: string) => {
+    socket.removeAllListeners("data").resume().end(`${verdict}\0`);
+  };
   socket.on("error", () => {});
   socket.on("data", (part) => {
     buffer = Buffer.concat([buffer, part as Buffer]);
     if (!begun) {
       if (!buffer.includes(0)) return;
-      if (buffer.subarray(0, 10).toString() !== "zINSTREAM\0") return void socket.end("UNKNOWN COMMAND\0");
+      if (buffer.subarray(0, 10).toString() !== "zINSTREAM\0") return say("UNKNOWN COMMAND");
       buffer = buffer.subarray(10);
       begun = true;
     }
     while (buffer.length >= 4) {
       const length = buffer.readUInt32BE(0);
-      if (length === 0)
-        return void socket.end(content.includes(eicar) ? "stream: Eicar-Test-Signature FOUND\0" : "stream: OK\0");
-      if (content.length + length > limit) return void socket.end("INSTREAM size limit exceeded. ERROR\0");
+      if (length === 0) return say(content.includes(eicar) ? "stream: Eicar-Test-Signature FOUND" : "stream: OK");
+      if (content.length + length > limit) return say("INSTREAM size limit exceeded. ERROR");
       if (buffer.length < 4 + length) return;
       content = Buffer.concat([content, buffer.subarray(4, 4 + length)]);
       buffer = buffer.subarray(4 + length);

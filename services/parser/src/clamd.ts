@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { SluiceError } from "@sluice/contracts";
 
 /** What clamd said of a file; `too_large` is its own limit (StreamMaxLength). */
@@ -26,6 +27,8 @@ function verdictOf(reply: string): Verdict {
 async function send(file: string, socket: Socket, isAnswered: () => boolean): Promise<void> {
   socket.write("zINSTREAM\0");
   for await (const chunk of createReadStream(file, { highWaterMark: 64 * 1024 })) {
+    // What has arrived is read before more is written: a write to a connection that clamd has closed loses what it said.
+    await setImmediate();
     if (isAnswered() || socket.destroyed) return;
     if (!socket.write(framed(chunk as Buffer)))
       await new Promise<void>((resolve) => socket.once("drain", resolve).once("close", () => resolve()));
