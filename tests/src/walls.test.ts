@@ -26,6 +26,7 @@ const outsiders = ["anon", "authenticated", "service_role", "public"];
 const system = [
   "sluice_acquire_lease",
   "sluice_authenticate_key",
+  "sluice_beat",
   "sluice_begin_stage",
   "sluice_breakers",
   "sluice_build_vector_index",
@@ -42,6 +43,7 @@ const system = [
   "sluice_find_vectors",
   "sluice_fold_tallies",
   "sluice_hand_back",
+  "sluice_heartbeat",
   "sluice_hold_reindex",
   "sluice_keep_vectors",
   "sluice_kept_models",

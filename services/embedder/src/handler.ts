@@ -157,7 +157,10 @@ export function createEmbedHandler(deps: {
     // Search reads another model since it was taken up; the next try takes that.
     if (sealed.outcome === "model_inactive") throw new SluiceError("embedding_model_inactive", { retryAfterMs: 1_000 });
     if (sealed.outcome === "sealed" && sealed.sinceAcceptedMs !== undefined) {
-      metrics.timeToSearchable.observe(sealed.sinceAcceptedMs / 1_000);
+      const seconds = sealed.sinceAcceptedMs / 1_000;
+      metrics.timeToSearchable.observe({ workload: task.workload }, seconds);
+      const outcome = seconds <= (task.searchableWithinSeconds ?? 60) ? "in_time" : "late";
+      metrics.searchable.inc({ workload: task.workload, outcome });
     }
     return sealed;
   };

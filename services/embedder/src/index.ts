@@ -12,7 +12,7 @@ export { embedderConfig } from "./config.js";
 /** Chunks → vectors, in requests that span documents; and, while an organization changes its model, the other model's vectors of what is there. */
 export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: ServiceTools): Service {
   const { metrics, worker } = tools;
-  const store = createStore(config.store);
+  const store = createStore({ ...config.store, metrics });
   const all = embeddingConfigs(config.embedding, config.nextEmbedding).map((each) =>
     createEngine(each, config, tools, store.vectors),
   );
