@@ -1,4 +1,4 @@
-// Writes docs/configuration.md, docs/formats.md, .env.example and the table of metrics in docs/running.md from the definitions in code;
+// Writes docs/configuration.md, docs/formats.md, .env.example, Grafana's dashboards and the table of metrics in docs/running.md from the definitions in code;
 // --check fails when they are stale.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { chunkerConfig } from "@sluice/chunker";
@@ -8,6 +8,7 @@ import { parserConfig } from "@sluice/parser";
 import { formats } from "@sluice/parser/formats";
 import { describeConfig, describeMetrics, processConfig } from "@sluice/runtime";
 import { supervisorConfig } from "@sluice/supervisor";
+import { dashboards, grafanaJson } from "./grafana/dashboards.mjs";
 
 const services = {
   gateway: gatewayConfig,
@@ -116,12 +117,20 @@ for (const [file, content] of Object.entries({
   "docs/formats.md": formatsPage,
   "docs/running.md": runningPage,
   ".env.example": example,
+  ...Object.fromEntries(
+    dashboards.map((each) => [
+      `infra/grafana/dashboards/${each.uid}.json`,
+      `${JSON.stringify(grafanaJson(each), null, 2)}\n`,
+    ]),
+  ),
 })) {
   if (existsSync(file) && readFileSync(file, "utf8") === content) continue;
   stale = true;
   if (!process.argv.includes("--check")) writeFileSync(file, content);
 }
 if (stale && process.argv.includes("--check")) {
-  console.error("docs/configuration.md, docs/formats.md, docs/running.md or .env.example is stale: run `npm run docs`");
+  console.error(
+    "docs/configuration.md, docs/formats.md, docs/running.md, .env.example or a dashboard is stale: run `npm run docs`",
+  );
   process.exit(1);
 }

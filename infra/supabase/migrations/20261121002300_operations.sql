@@ -33,10 +33,13 @@ create trigger set_workload before insert on sluice.ingestions for each row exec
 create trigger resume_as_backfill before update of status on sluice.ingestions for each row
   when (old.status in ('failed', 'cancelled') and new.next_queue is not null) execute function sluice.set_workload();
 
+-- Within how many seconds the quickest are to be searchable: what is younger is not late.
+create function sluice.searchable_soonest() returns integer language sql immutable as $$ select 60 $$;
+
 -- Within how many seconds an interactive document is to be searchable; one whose pages must be recognised takes longer.
 create function sluice.searchable_within(i sluice.ingestions) returns integer
 language sql stable set search_path = sluice, extensions, pg_temp as $$
-  select case when i.next_queue = 'ocr' or exists (select from pages where ingestion_id = i.id and kind = 'ocr') then 600 else 60 end
+  select case when i.next_queue = 'ocr' or exists (select from pages where ingestion_id = i.id and kind = 'ocr') then 10 else 1 end * sluice.searchable_soonest()
 $$;
 
 -- As before, with what the work counts as and how soon it is to be searchable.
@@ -151,7 +154,7 @@ language sql stable security definer set search_path = sluice, extensions, pg_te
       from queues q),
     'overdue', (select count(*) from (
       select from ingestions i where next_queue = any (array['parse', 'ocr', 'chunk', 'embed']) and workload = 'interactive'
-        and accepted_at < now() - interval '60 seconds' and accepted_at < now() - make_interval(secs => sluice.searchable_within(i)) limit 10000) o),
+        and accepted_at < now() - make_interval(secs => sluice.searchable_soonest()) and accepted_at < now() - make_interval(secs => sluice.searchable_within(i)) limit 10000) o),
     'keyExpirySeconds', (select extract(epoch from min(expires_at) - now()) from api_keys
       where revoked_at is null and expires_at > now() - interval '1 day' and last_used_at > now() - interval '30 days'),
     'unbalanced', (select coalesce(jsonb_agg(jsonb_build_object('organizationId', organization_id, 'imbalance', off)), '[]') from (

@@ -143,6 +143,8 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
   });
   metrics.workerSlots.set({ queue }, options.concurrency);
   metrics.workerSlotsBusy.set({ queue }, 0);
+  metrics.enqueueFailures.inc({ queue }, 0);
+  for (const outcome of ["sealed", "retrying", "dead"]) metrics.jobs.inc({ stage, queue, outcome }, 0);
   let lastTaken = performance.now();
   let probe: NodeJS.Timeout | undefined;
   let stuck = false;

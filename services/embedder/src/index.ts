@@ -18,6 +18,10 @@ export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: S
   );
   const [first] = all as [(typeof all)[number], ...typeof all];
   const engines = new Map(all.map((engine) => [engine.model.id, engine]));
+  // What has not happened yet is nought: a share of nothing is none.
+  for (const workload of ["interactive", "backfill"] as const)
+    for (const outcome of ["in_time", "late"] as const) metrics.searchable.inc({ workload, outcome }, 0);
+  for (const { model } of all) metrics.throttledSeconds.inc({ provider: model.provider }, 0);
   let inHand = 0;
   const catchUp = createCatchUp({
     reindexes: store.reindexes,

@@ -1,3 +1,4 @@
+import { queueNames } from "@sluice/contracts";
 import { createProducer, refuseEviction } from "@sluice/queue";
 import { type ConfigOf, createLoop, type Service, type ServiceTools } from "@sluice/runtime";
 import { createStore } from "@sluice/store";
@@ -114,6 +115,8 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
     }),
     whileLeading("tallies", 2_000, async () => (await supervision.foldTallies(foldLimit)) === foldLimit),
   ];
+  for (const queue of queueNames) metrics.requeued.inc({ queue }, 0);
+  metrics.miscounted.inc(0);
   let destroying: Promise<void> | undefined;
   return {
     async start() {

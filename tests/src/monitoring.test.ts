@@ -1,0 +1,139 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { describeMetrics } from "@sluice/runtime";
+import { stringify } from "yaml";
+import { type AlertCase, alertCases, idle } from "./support/alert-cases.js";
+import { alerts, infra, readDashboards, readRules, rulesFolder, run } from "./support/monitoring.js";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sluice-rules-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const test = ({ series, at, count = 1 }: AlertCase, name: string) => ({
+  name,
+  interval: "1m",
+  input_series: Object.entries({ ...idle, ...series }).map(([each, values]) => ({ series: each, values })),
+  promql_expr_test: [
+    {
+      expr: `count by (alertname) (ALERTS{alertname="${name}", alertstate="firing"})`,
+      eval_time: at,
+      exp_samples: [{ labels: `{alertname="${name}"}`, value: count }],
+    },
+  ],
+});
+
+async function promtool(name: string, tests: unknown[]): Promise<string> {
+  const file = join(folder, `${name}.yml`);
+  const rules = (await readdir(rulesFolder)).map((each) => rulesFolder + each);
+  await writeFile(file, stringify({ rule_files: rules, evaluation_interval: "1m", tests }));
+  return run("promtool", ["test", "rules", file]);
+}
+
+describe("what Prometheus and Alertmanager are configured with", () => {
+  it("is well-formed to their own tools", async () => {
+    await run("promtool", ["check", "config", "prometheus.yml"], `${infra}prometheus`);
+    await run("amtool", ["check-config", `${infra}prometheus/alertmanager.yml`]);
+  });
+
+  it("names records level:metric:operation, and gives each alert a severity, a summary and a runbook link", () => {
+    for (const { record } of readRules())
+      if (record !== undefined) expect(record).toMatch(/^[a-z_]+:[a-z_]+:[a-z0-9_]+$/);
+    for (const { alert, labels, annotations } of alerts()) {
+      expect([alert, labels?.severity]).toEqual([alert, expect.stringMatching(/^(page|ticket|none)$/)]);
+      if (labels?.severity !== "none")
+        expect([alert, labels?.kind]).toEqual([alert, expect.stringMatching(/^(cause|symptom|alone)$/)]);
+      expect([alert, annotations?.summary]).toEqual([alert, expect.stringMatching(/\.$/)]);
+      expect(annotations?.runbook_url).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
+    }
+  });
+
+  it("asks for nothing that no service declares", () => {
+    const declared = new Set(
+      describeMetrics().flatMap(({ name, kind }) =>
+        kind === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+      ),
+    );
+    const recorded = new Set(readRules().flatMap(({ record }) => record ?? []));
+    const asked = [
+      ...readRules().map(({ expr }) => expr),
+      ...readDashboards().flatMap(({ panels }) => panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))),
+    ].flatMap((expr) => expr.replace(/"[^"]*"/g, "").match(/[a-z_]+:[a-z_]+:[a-z0-9_]+|\bsluice_[a-z_]+/g) ?? []);
+    expect(asked.filter((name) => !declared.has(name) && !recorded.has(name))).toEqual([]);
+  });
+});
+
+describe("every alert", () => {
+  it("has a case that makes it fire", () => {
+    expect(Object.keys(alertCases).sort()).toEqual(
+      alerts()
+        .map(({ alert }) => alert)
+        .sort(),
+    );
+  });
+
+  it("fires when it should", async () => {
+    const all = Object.entries(alertCases).map(([name, each]) => test(each, name));
+    expect(await promtool("fires", all)).toContain("SUCCESS");
+  });
+
+  it("is quiet while there is no traffic", async () => {
+    const quiet = ["10m", "2h", "7h"].map((at) => ({
+      expr: 'ALERTS{severity!="none"}',
+      eval_time: at,
+      exp_samples: [],
+    }));
+    const input = Object.entries(idle).map(([series, values]) => ({ series, values }));
+    const said = await promtool("quiet", [{ interval: "1m", input_series: input, promql_expr_test: quiet }]);
+    expect(said).toContain("SUCCESS");
+  });
+
+  it("is quiet in a backfill that goes well, however old its documents are", async () => {
+    const backfill = {
+      'sluice_queue_depth{stage="parse", state="waiting"}': "64x600",
+      'sluice_queue_depth{stage="parse", state="backlog"}': "5000000-100x600",
+      'sluice_oldest_job_age_seconds{stage="parse", workload="backfill"}': "0+60x600",
+      'sluice_jobs_total{stage="parse", queue="parse", outcome="sealed"}': "0+100x600",
+      'sluice_jobs_total{stage="parse", queue="parse", outcome="dead"}': "0+1x600",
+      'sluice_searchable_total{service="embedder", workload="backfill", outcome="late"}': "0+100x600",
+    };
+    const input = Object.entries({ ...idle, ...backfill }).map(([series, values]) => ({ series, values }));
+    const quiet = ["30m", "5h"].map((at) => ({ expr: 'ALERTS{severity!="none"}', eval_time: at, exp_samples: [] }));
+    const said = await promtool("backfill", [{ interval: "1m", input_series: input, promql_expr_test: quiet }]);
+    expect(said).toContain("SUCCESS");
+  });
+});
+
+describe("every panel", () => {
+  const panels = readDashboards().flatMap((dashboard) => dashboard.panels.map((panel) => ({ dashboard, panel })));
+
+  it("has a unit, a sentence, a place of its own and a query with a name for its lines", () => {
+    expect(new Set(readDashboards().map(({ uid }) => uid)).size).toBe(5);
+    for (const { dashboard, panel } of panels) {
+      const where = `${dashboard.title}: ${panel.title}`;
+      expect([where, panel.fieldConfig.defaults.unit]).toEqual([where, expect.stringMatching(/^\w+$/)]);
+      expect([where, panel.description]).toEqual([where, expect.stringMatching(/^[A-Z].*\.$/)]);
+      expect(["timeseries", "stat", "gauge"]).toContain(panel.type);
+      expect(panel.datasource).toEqual({ type: "prometheus", uid: "sluice-prometheus" });
+      expect(panel.targets.length).toBeGreaterThan(0);
+      expect(panel.gridPos.x + panel.gridPos.w).toBeLessThanOrEqual(24);
+    }
+    for (const { panels: all } of readDashboards()) {
+      expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+      const overlaps = all.filter((a) =>
+        all.some(
+          ({ id, gridPos: b }) =>
+            id !== a.id &&
+            a.gridPos.x < b.x + b.w &&
+            b.x < a.gridPos.x + a.gridPos.w &&
+            a.gridPos.y < b.y + b.h &&
+            b.y < a.gridPos.y + a.gridPos.h,
+        ),
+      );
+      expect(overlaps.map(({ title }) => title)).toEqual([]);
+    }
+  });
+});
