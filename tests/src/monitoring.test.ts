@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
@@ -104,6 +104,27 @@ describe("every alert", () => {
     const quiet = ["30m", "5h"].map((at) => ({ expr: 'ALERTS{severity!="none"}', eval_time: at, exp_samples: [] }));
     const said = await promtool("backfill", [{ interval: "1m", input_series: input, promql_expr_test: quiet }]);
     expect(said).toContain("SUCCESS");
+  });
+});
+
+describe("the runbook", () => {
+  it("has an entry for every alert, with what it means, how to see it, what to do and how to know it is over, and for nothing else", async () => {
+    const text = await readFile(`${infra}../docs/runbook.md`, "utf8");
+    const [entries = ""] = text.split("# The usual work");
+    const found = entries.split(/^## /m).slice(1);
+    expect(found.map((entry) => entry.split("\n")[0]).sort()).toEqual(
+      alerts()
+        .map(({ alert }) => alert)
+        .sort(),
+    );
+    for (const entry of found)
+      expect(entry.match(/^\*\*[^*]+\*\*/gm)).toEqual(["**Means.**", "**See.**", "**Do.**", "**Over when.**"]);
+  });
+
+  it("links only to headings that are there", async () => {
+    const text = await readFile(`${infra}../docs/runbook.md`, "utf8");
+    const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
+    for (const [, anchor] of text.matchAll(/\]\(#([^)]+)\)/g)) expect(anchors).toContain(anchor);
   });
 });
 

@@ -21,7 +21,10 @@ export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: S
   // What has not happened yet is nought: a share of nothing is none.
   for (const workload of ["interactive", "backfill"] as const)
     for (const outcome of ["in_time", "late"] as const) metrics.searchable.inc({ workload, outcome }, 0);
-  for (const { model } of all) metrics.throttledSeconds.inc({ provider: model.provider }, 0);
+  for (const { model } of all) {
+    metrics.throttledSeconds.inc({ provider: model.provider }, 0);
+    metrics.embeddingSavedTokens.inc({ model: model.name }, 0);
+  }
   let inHand = 0;
   const catchUp = createCatchUp({
     reindexes: store.reindexes,
