@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { createStack, freePort, type Stack, type StackInfo, startTestSupabase, type TestSupabase } from "@sluice/local";
 import { allScopes, createStore } from "@sluice/store";
 import { parse, stringify } from "yaml";
+import { build } from "./support/kustomize.js";
 import { infra, readDashboards, readRules, rulesFolder } from "./support/monitoring.js";
 
 /**
@@ -242,6 +243,9 @@ describe("what a real Prometheus sees of a stack under load", () => {
     const rules = readRules();
     // An alert has something to show when it fires; that it parses is what is asked here.
     for (const { expr } of rules) await query(expr);
+    for (const { kind, spec } of build(`${infra}k8s/base`))
+      if (kind === "ScaledObject")
+        for (const { metadata } of spec.triggers) if (metadata.query !== undefined) await query(metadata.query);
     const looked = rules.flatMap(
       ({ expr }) =>
         expr.replace(/"[^"]*"/g, "").match(/[a-z_]+:[a-z_]+:[a-z0-9_]+|\b(?:sluice|nodejs|process)_[a-z0-9_]+/g) ?? [],
