@@ -3,6 +3,7 @@ import {
   type Breaker,
   backoffMs,
   describeCode,
+  heartbeatOrganization,
   JobPayload,
   jobCatalog,
   payloadVersion,
@@ -219,7 +220,8 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     running.set(task.ingestionId, { work: task, abort });
     if (destroying !== undefined) abort.abort("stopping" satisfies Abort);
     const { workload } = task;
-    metrics.queueWait.observe({ stage, queue, workload }, task.queuedMs / 1_000);
+    const isSomebodys = task.organizationId !== heartbeatOrganization;
+    if (isSomebodys) metrics.queueWait.observe({ stage, queue, workload }, task.queuedMs / 1_000);
     metrics.workerSlotsBusy.set({ queue }, running.size);
     try {
       const result = await options.handler(task, abort.signal);
@@ -239,7 +241,8 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
       clearTimeout(timer);
       running.delete(task.ingestionId);
       metrics.workerSlotsBusy.set({ queue }, running.size);
-      metrics.jobDuration.observe({ stage, queue, workload }, (performance.now() - began) / 1_000);
+      const seconds = (performance.now() - began) / 1_000;
+      if (isSomebodys) metrics.jobDuration.observe({ stage, queue, workload }, seconds);
     }
   }
 
