@@ -38,9 +38,10 @@ create function sluice.searchable_soonest() returns integer language sql immutab
 
 -- Within how many seconds an interactive document is to be searchable; one whose pages must be recognised takes longer.
 create function sluice.searchable_within(i sluice.ingestions) returns integer
-language sql stable set search_path = sluice, extensions, pg_temp as $$
-  select case when i.next_queue = 'ocr' or exists (select from pages where ingestion_id = i.id and kind = 'ocr') then 10 else 1 end * sluice.searchable_soonest()
-$$;
+language plpgsql stable set search_path = sluice, extensions, pg_temp as $$
+begin return (
+  select case when i.next_queue = 'ocr' or exists (select from pages where ingestion_id = i.id and kind = 'ocr') then 10 else 1 end * sluice.searchable_soonest());
+end $$;
 
 -- As before, with what the work counts as and how soon it is to be searchable.
 create or replace function public.sluice_begin_stage(p_items jsonb, p_queue text, p_worker text, p_lease_ms integer, p_max_deaths integer, p_model text default null,

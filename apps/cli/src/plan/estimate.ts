@@ -42,8 +42,8 @@ const jobsInRedis = 10_000;
 /** Sections, display text, pages, chunks with their full-text index: what a page leaves, in bytes. */
 const pageBytes = 14_000;
 const documentBytes = 6_000;
-/** A vector of halves with its row, and its place in an HNSW index of sixteen neighbours. */
-const vectorBytes = (dimensions: number) => 2 * dimensions + 120;
+/** A vector with its row, and its place, in halves, in an HNSW index of sixteen neighbours. */
+const vectorBytes = (dimensions: number) => 4 * dimensions + 120;
 const indexBytes = (dimensions: number) => 2 * dimensions + 350;
 
 export function estimate(task: Task, times: ServiceTimes): Plan {
