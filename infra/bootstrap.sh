@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing for `npm start`, `npm run demo` and `npm test`; the second time it does nothing.
+# Installs what is missing for `npm start` and `npm run demo`, and with `tests` for `npm test`, too; the second time it does nothing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -30,33 +30,58 @@ has_redis() {
   command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1
 }
 
-# A Redis elsewhere will do; so will one that is here.
-if [ -n "${REDIS_URL:-}" ] || has_redis; then exit 0; fi
+# Rules and alerts are tested by Prometheus and Alertmanager themselves.
+has_prometheus() {
+  command -v promtool >/dev/null 2>&1 && command -v amtool >/dev/null 2>&1
+}
 
-by_hand="Install Redis 7 (or Valkey) and try again, or set REDIS_URL."
+wanted=""
+# A Redis elsewhere will do; so will one that is here.
+if [ -z "${REDIS_URL:-}" ] && ! has_redis; then wanted="redis"; fi
+if [ "${1:-}" = tests ] && ! has_prometheus; then wanted="$wanted prometheus"; fi
+if [ -z "$wanted" ]; then exit 0; fi
+
+by_hand="Install Redis 7 or Valkey (and, for the tests, Prometheus and Alertmanager) and try again, or set REDIS_URL."
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@" >&2
   elif command -v sudo >/dev/null 2>&1; then
     sudo "$@" >&2
   else
-    fail "redis-server is missing and can't be installed without root. $by_hand"
+    fail "something is missing ($wanted) and can't be installed without root. $by_hand"
   fi
 }
 
-echo "sluice: installing redis-server" >&2
-if command -v apt-get >/dev/null 2>&1; then
-  # Where the package starts a server of its own on 6379, the stack takes another port.
-  as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server
-elif command -v apk >/dev/null 2>&1; then
-  as_root apk add --quiet redis
-elif command -v dnf >/dev/null 2>&1; then
-  # Newer Fedora and RHEL ship Valkey in its place.
-  as_root dnf install -y -q redis || as_root dnf install -y -q valkey
-elif command -v brew >/dev/null 2>&1; then
-  brew install --quiet redis >&2
-else
-  fail "redis-server is missing and no known package manager was found. $by_hand"
-fi
-has_redis || fail "redis-server is still missing. $by_hand"
+install() {
+  if command -v apt-get >/dev/null 2>&1; then
+    # Where a package starts a server of its own, the stack and the tests take other ports.
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+  elif command -v apk >/dev/null 2>&1; then
+    as_root apk add --quiet "$@"
+  elif command -v dnf >/dev/null 2>&1; then
+    as_root dnf install -y -q "$@"
+  elif command -v brew >/dev/null 2>&1; then
+    brew install --quiet "$@" >&2
+  else
+    fail "something is missing ($wanted) and no known package manager was found. $by_hand"
+  fi
+}
+
+for each in $wanted; do
+  echo "sluice: installing $each" >&2
+  if [ "$each" = prometheus ]; then
+    if command -v apt-get >/dev/null 2>&1; then
+      install prometheus prometheus-alertmanager
+    else
+      install prometheus alertmanager
+    fi
+    has_prometheus || fail "Prometheus or Alertmanager is still missing. $by_hand"
+  elif command -v apt-get >/dev/null 2>&1; then
+    install redis-server
+  else
+    # Newer Fedora and RHEL ship Valkey in its place.
+    install redis || install valkey
+  fi
+done
+if [ -z "${REDIS_URL:-}" ]; then has_redis || fail "redis-server is still missing. $by_hand"; fi

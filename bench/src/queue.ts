@@ -80,7 +80,13 @@ async function throughput(url: string, count: number, concurrency: number, round
       // Postgres answers at once here: what it costs is in `bench -- ingest`.
       work: {
         begin: async (_queue, items) =>
-          items.map((item) => ({ outcome: "started" as const, attempt: 1, queuedMs: 0, ...item })),
+          items.map((item) => ({
+            outcome: "started" as const,
+            workload: "backfill" as const,
+            attempt: 1,
+            queuedMs: 0,
+            ...item,
+          })),
         renew: async (items) => items.map((item) => item.ingestionId),
         fail: async () => "stale",
         handBack: async () => 0,

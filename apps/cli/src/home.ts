@@ -12,6 +12,7 @@ const LocalStack = z.object({
   apiKey: z.string(),
   organizationId: z.string().optional(),
   databaseUrl: z.string().nullish(),
+  metricsUrls: z.record(z.string(), z.string()).optional(),
   supabaseUrl: z.string().optional(),
   supabaseSecretKey: z.string().optional(),
 });

@@ -14,11 +14,13 @@ import { ledgerCommand } from "./commands/ledger.js";
 import { memberCommand } from "./commands/member.js";
 import { migrateCommand } from "./commands/migrate.js";
 import { orgCommand } from "./commands/org.js";
+import { planCommand } from "./commands/plan.js";
 import { queuesCommand } from "./commands/queues.js";
 import { reindexCommand } from "./commands/reindex.js";
 import { reprocessCommand } from "./commands/reprocess.js";
 import { searchCommand } from "./commands/search.js";
 import { statusCommand } from "./commands/status.js";
+import { topCommand } from "./commands/top.js";
 import { upCommand } from "./commands/up.js";
 import { usageCommand } from "./commands/usage.js";
 import { indexCommand } from "./commands/vector-index.js";
@@ -46,6 +48,8 @@ for (const add of [
   reprocessCommand,
   reindexCommand,
   queuesCommand,
+  planCommand,
+  topCommand,
   webhooksCommand,
   ledgerCommand,
   usageCommand,

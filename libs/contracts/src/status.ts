@@ -25,3 +25,6 @@ export const transitions: Record<Stage, { from: Status; to: Status }> = {
   chunk: { from: "parsed", to: "chunked" },
   embed: { from: "chunked", to: "vectorized" },
 };
+
+/** Of the heartbeat document, which is nobody's: what it takes says nothing of what documents take. */
+export const heartbeatOrganization = "00000000-0000-8000-8000-000000000001";

@@ -9,6 +9,7 @@ import {
 } from "@sluice/contracts";
 import { errorFields, type Logger, type Metrics } from "@sluice/runtime";
 import { Queue } from "bullmq";
+import { Cluster } from "ioredis";
 import { type Connection, connect, disconnect, keyPrefix, type RedisConfig, within as withinMs } from "./connection.js";
 
 export interface QueueOptions {
@@ -37,6 +38,8 @@ export interface Producer {
    */
   has(jobs: JobRef[]): Promise<boolean[]>;
   depths(): Promise<Record<QueueName, QueueDepth>>;
+  /** What Redis uses of what it may use, from 0 to 1; of a cluster the fullest master's. Throws when Redis can't be asked. */
+  memoryRatio(): Promise<number>;
   /** Tells whoever reads events that there may be new ones. */
   nudge(): void;
   onNudge(listener: () => void): () => void;
@@ -52,6 +55,12 @@ const longestDelayMs = 120_000;
 const delayedFactor = 0x1000;
 /** Finished jobs thrown away in one turn, at most. */
 const cleaned = 1_000;
+
+/** Without a limit of its own, Redis has the machine's memory. */
+function memoryRatioOf(info: string): number {
+  const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
+  return field("used_memory") / (field("maxmemory") || field("total_system_memory") || Number.POSITIVE_INFINITY);
+}
 
 /** The writing side of the queues: a hint to Redis about what Postgres already knows. */
 export function createProducer({ redis: config, prefix, logger, metrics }: QueueOptions): Producer {
@@ -164,6 +173,11 @@ export function createProducer({ redis: config, prefix, logger, metrics }: Queue
         }),
       );
       return Object.fromEntries(entries) as Record<QueueName, QueueDepth>;
+    },
+    async memoryRatio() {
+      const nodes = redis instanceof Cluster ? redis.nodes("master") : [redis];
+      const infos = await within(Promise.all(nodes.map((node) => node.info("memory"))));
+      return Math.max(...infos.map(memoryRatioOf));
     },
     nudge() {
       // One word says it for all that happens in a moment.

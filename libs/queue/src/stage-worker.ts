@@ -3,6 +3,7 @@ import {
   type Breaker,
   backoffMs,
   describeCode,
+  heartbeatOrganization,
   JobPayload,
   jobCatalog,
   payloadVersion,
@@ -29,6 +30,7 @@ export interface StartedWork extends HeldWork {
   outcome: "started";
   attempt: number;
   queuedMs: number;
+  workload: "interactive" | "backfill";
 }
 
 type Begun<T> =
@@ -140,6 +142,10 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     most: 16,
     atOnce: 2,
   });
+  metrics.workerSlots.set({ queue }, options.concurrency);
+  metrics.workerSlotsBusy.set({ queue }, 0);
+  metrics.enqueueFailures.inc({ queue }, 0);
+  for (const outcome of ["sealed", "retrying", "dead"]) metrics.jobs.inc({ stage, queue, outcome }, 0);
   let lastTaken = performance.now();
   let probe: NodeJS.Timeout | undefined;
   let stuck = false;
@@ -213,7 +219,10 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     });
     running.set(task.ingestionId, { work: task, abort });
     if (destroying !== undefined) abort.abort("stopping" satisfies Abort);
-    metrics.queueWait.observe({ stage, queue }, task.queuedMs / 1_000);
+    const { workload } = task;
+    const isSomebodys = task.organizationId !== heartbeatOrganization;
+    if (isSomebodys) metrics.queueWait.observe({ stage, queue, workload }, task.queuedMs / 1_000);
+    metrics.workerSlotsBusy.set({ queue }, running.size);
     try {
       const result = await options.handler(task, abort.signal);
       if (result.outcome === "incomplete")
@@ -231,7 +240,9 @@ export function createStageWorker<T extends StartedWork>(options: StageWorkerOpt
     } finally {
       clearTimeout(timer);
       running.delete(task.ingestionId);
-      metrics.jobDuration.observe({ stage, queue }, (performance.now() - began) / 1_000);
+      metrics.workerSlotsBusy.set({ queue }, running.size);
+      const seconds = (performance.now() - began) / 1_000;
+      if (isSomebodys) metrics.jobDuration.observe({ stage, queue, workload }, seconds);
     }
   }
 

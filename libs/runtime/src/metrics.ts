@@ -1,21 +1,37 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const stageSeconds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
-const waitSeconds = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400];
+const stageSeconds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200, 1800];
+const requestSeconds = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const waitSeconds = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 900, 3600, 14400, 86400, 604800];
 
-/** Every metric of every service, in one place. Labels are bounded and never personal. */
+/**
+ * Every metric of every service, in one place. Labels are bounded and never personal. `workload` is `interactive` for what somebody waits for,
+ * else `backfill` (what came in a batch, is run again, or is the heartbeat).
+ */
 const catalog = {
   jobs: counter("sluice_jobs_total", "Jobs by stage, queue and how they ended.", ["stage", "queue", "outcome"]),
-  jobDuration: histogram("sluice_job_duration_seconds", "Time a job was worked on.", ["stage", "queue"], stageSeconds),
+  jobDuration: histogram(
+    "sluice_job_duration_seconds",
+    "Time a job was worked on.",
+    ["stage", "queue", "workload"],
+    stageSeconds,
+  ),
   queueWait: histogram(
     "sluice_queue_wait_seconds",
-    "Time from being due to being taken up.",
-    ["stage", "queue"],
+    "Time from being due to being taken up; what it was put off for on purpose is not counted.",
+    ["stage", "queue", "workload"],
     waitSeconds,
   ),
   queueDepth: gauge("sluice_queue_depth", "Jobs and ingestions waiting, by state.", ["stage", "state"]),
-  oldestJobAge: gauge("sluice_oldest_job_age_seconds", "Age of the oldest ingestion that is due and waits.", ["stage"]),
+  oldestJobAge: gauge(
+    "sluice_oldest_job_age_seconds",
+    "For how long the oldest ingestion in the backlog has been due: of interactive ones, and (backfill) of all. What somebody paused is not old.",
+    ["stage", "workload"],
+  ),
+  overdue: gauge("sluice_overdue_documents", "Interactive documents that should be searchable by now and are not.", []),
+  workerSlots: gauge("sluice_worker_slots", "Jobs that workers could work on at once.", ["queue"]),
+  workerSlotsBusy: gauge("sluice_worker_slots_busy", "Jobs that workers work on.", ["queue"]),
   documents: gauge("sluice_documents", "Ingestions by status.", ["status"]),
   ledgerImbalance: gauge(
     "sluice_ledger_imbalance",
@@ -23,7 +39,16 @@ const catalog = {
     [],
   ),
   deadLetters: gauge("sluice_dead_letters", "Ingestions that wait for a decision.", ["stage", "code"]),
-  timeToSearchable: histogram("sluice_time_to_searchable_seconds", "From acceptance to being found.", [], waitSeconds),
+  timeToSearchable: histogram(
+    "sluice_time_to_searchable_seconds",
+    "From acceptance to being found.",
+    ["workload"],
+    waitSeconds,
+  ),
+  searchable: counter("sluice_searchable_total", "Documents that became searchable: `in_time`, or `late`.", [
+    "workload",
+    "outcome",
+  ]),
   pagesParsed: counter("sluice_pages_parsed_total", "Pages read, by format; a document without pages counts as one.", [
     "format",
   ]),
@@ -60,6 +85,31 @@ const catalog = {
     "Jobs Redis did not take; they are queued again from Postgres.",
     ["queue"],
   ),
+  supabaseDuration: histogram(
+    "sluice_supabase_request_duration_seconds",
+    "Calls of Supabase by operation: `ok`, `refused` (an answer that is an error) or `unavailable`.",
+    ["operation", "outcome"],
+    requestSeconds,
+  ),
+  dependencyUp: gauge("sluice_dependency_up", "1 when the process reaches it, 0 when it does not.", ["dependency"]),
+  diskFree: gauge("sluice_disk_free_ratio", "What is free of the disk that documents are read on.", []),
+  redisMemory: gauge(
+    "sluice_redis_memory_ratio",
+    "What Redis uses of what it may use (maxmemory, or the machine's memory); of several nodes the fullest.",
+    [],
+  ),
+  certificateExpiry: gauge(
+    "sluice_certificate_expiry_seconds",
+    "Until the certificate of an endpoint runs out; only where it is reached by TLS.",
+    ["endpoint"],
+  ),
+  keyExpiry: gauge("sluice_api_key_expiry_seconds", "Until the next API key that is in use expires.", []),
+  heartbeatAge: gauge(
+    "sluice_heartbeat_age_seconds",
+    "Since the newest heartbeat document that came through the whole pipeline was sent.",
+    [],
+  ),
+  leads: gauge("sluice_supervisor_leads", "1 for the supervisor that leads, 0 for one that stands by.", []),
   requeued: counter("sluice_requeued_total", "Ingestions found stranded and queued again.", ["queue"]),
   dispatched: counter("sluice_dispatched_total", "Ingestions taken from the backlog into the window.", ["queue"]),
   breakersOpen: gauge(

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type ConfigDefinition, ConfigError, type ConfigOf, readConfig, variable } from "./config.js";
 import { createHealthServer, type Readiness } from "./health.js";
 import { createLogger, errorFields, type Logger } from "./log.js";
+import { createLoop } from "./loop.js";
 import { createMetrics, type Metrics } from "./metrics.js";
 
 /** A process's main thing. `start` returns when it takes work; `destroy` drains and is idempotent. */
@@ -138,6 +139,17 @@ export async function runService<D extends ConfigDefinition>(options: {
     logger.error("service.stuck");
     stop("stuck", 1);
   }, lookMs).unref();
+  const watch = createLoop({
+    name: "dependencies",
+    everyMs: lookMs,
+    logger,
+    async turn() {
+      for (const [dependency, up] of Object.entries(await service.ready()))
+        metrics.dependencyUp.set({ dependency }, up ? 1 : 0);
+      return false;
+    },
+  });
+  watch.start();
   logger.info("service.started", { port, worker });
   // To the stack that forked it, where there is one.
   process.send?.({ started: port });

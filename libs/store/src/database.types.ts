@@ -43,6 +43,10 @@ export type Database = {
         Args: { p_organization: string; p_caller: Json; p_batch: string; p_action: string; p_expected: number; p_limit: number };
         Returns: Json;
       };
+      sluice_beat: {
+        Args: { p_object_path: string; p_content_hash: string; p_byte_length: number };
+        Returns: Json;
+      };
       sluice_begin_request: {
         Args: { p_organization: string; p_key: string; p_fingerprint: string; p_stale_ms: number };
         Returns: Json;
@@ -177,6 +181,10 @@ export type Database = {
       };
       sluice_hand_over: {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_queue: string; p_duration_ms: number };
+        Returns: Json;
+      };
+      sluice_heartbeat: {
+        Args: Record<PropertyKey, never>;
         Returns: Json;
       };
       sluice_hold_reindex: {

@@ -32,6 +32,11 @@ function isObjectMissing({ status, statusCode, message }: Refusal): boolean {
   return status === 400 || message === "Object not found" || statusCode === "NoSuchKey";
 }
 
+function outcomeOf(error: Refusal | null): "ok" | "refused" | "unavailable" {
+  if (error === null) return "ok";
+  return error.status !== undefined && error.status < 500 ? "refused" : "unavailable";
+}
+
 /** What Storage's refusal comes to. What is not known is an outage: nothing is lost by waiting. */
 function codeOf(call: string, status: number, refusal: Refusal): ErrorCode {
   switch (status) {
@@ -83,6 +88,8 @@ async function local(folder: string, key: string, signal?: AbortSignal): Promise
  */
 export function createObjects(rpc: Rpc, folder?: string) {
   const storage = () => rpc.client.storage.from(bucket);
+  const measured = <T extends { error: object | null }>(operation: string, request: () => Promise<T>) =>
+    rpc.measured(operation, request, ({ error }) => outcomeOf(error));
 
   async function sign(call: string, path: string, body: object): Promise<URL> {
     const { url, headers } = rpc.endpoint;
@@ -111,23 +118,27 @@ export function createObjects(rpc: Rpc, folder?: string) {
     /** Stores a stream under a path that must be new. Throws `file_too_large` where Storage's limit is lower than ours. */
     async upload(path: string, body: Readable, contentType: string): Promise<void> {
       const stream = Readable.toWeb(body) as ReadableStream<Uint8Array>;
-      const { error } = await storage()
-        .upload(path, stream as never, { contentType, upsert: false, duplex: "half" })
-        .catch((cause: unknown) => ({ error: { name: cause instanceof Error ? cause.name : "unknown" } }));
+      const { error } = await measured("storage.upload", () =>
+        storage()
+          .upload(path, stream as never, { contentType, upsert: false, duplex: "half" })
+          .catch((cause: unknown) => ({ error: { name: cause instanceof Error ? cause.name : "unknown" } })),
+      );
       if (error !== null) throw failure("storage.upload", error);
     },
     /** Throws `original_missing` when there is no such object. */
     async download(path: string, signal?: AbortSignal): Promise<Readable> {
       const found = folder === undefined ? undefined : await local(folder, path, signal);
       if (found !== undefined) return found;
-      const { data, error } = await storage().download(path, undefined, { signal }).asStream();
+      const { data, error } = await measured("storage.download", async () =>
+        storage().download(path, undefined, { signal }).asStream(),
+      );
       if (error !== null) throw failure("storage.download", error);
       return Readable.fromWeb(data as never);
     },
     /** Removing what is not there is well. At most 1,000 paths. */
     async remove(paths: string[]): Promise<void> {
       if (paths.length === 0) return;
-      const { error } = await storage().remove(paths);
+      const { error } = await measured("storage.remove", () => storage().remove(paths));
       if (error !== null) throw failure("storage.remove", error);
     },
     /** A link that works for `seconds`; whoever has it can read the original. `fileName`: what a browser saves it as. */

@@ -1,4 +1,5 @@
 import { type ErrorCode, SluiceError } from "@sluice/contracts";
+import type { Metrics } from "@sluice/runtime";
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import WebSocket from "ws";
 import { z } from "zod";
@@ -17,12 +18,18 @@ export interface StoreOptions {
   timeoutMs?: number;
   /** Where the embedded Supabase on this machine keeps its objects: they are read from there. */
   objectsFolder?: string;
+  /** Where calls are measured, by operation. */
+  metrics?: Pick<Metrics, "supabaseDuration">;
 }
+
+type Outcome = "ok" | "refused" | "unavailable";
 
 export interface Rpc {
   readonly client: SupabaseClient<Database>;
   /** Supabase's address, and what authenticates a request that supabase-js has no call for. */
   readonly endpoint: { url: string; headers: Record<string, string> };
+  /** Measures a request that goes another way; `outcomeOf` says how its answer is to be counted. */
+  measured<T>(operation: string, request: () => Promise<T>, outcomeOf: (answer: T) => Outcome): Promise<T>;
   /** Calls a function and checks its answer. Throws `database_unavailable` when the database can't be reached. */
   call<N extends FunctionName, T>(name: N, args: Args<N>, answer: z.ZodType<T>): Promise<T>;
 }
@@ -46,11 +53,31 @@ export function createRpc(options: StoreOptions): Rpc {
     global: { fetch: (input, init) => fetch(input, { ...init, redirect: "error" }) },
   });
   const { url, secretKey } = options;
+  async function measured<T>(
+    operation: string,
+    request: () => Promise<T>,
+    outcomeOf: (answer: T) => Outcome,
+  ): Promise<T> {
+    const began = performance.now();
+    let outcome: Outcome = "unavailable";
+    try {
+      const answer = await request();
+      outcome = outcomeOf(answer);
+      return answer;
+    } finally {
+      options.metrics?.supabaseDuration.observe({ operation, outcome }, (performance.now() - began) / 1_000);
+    }
+  }
   return {
     client,
+    measured,
     endpoint: { url, headers: { apikey: secretKey, authorization: `Bearer ${secretKey}` } },
     async call(name, args, answer) {
-      const { data, error, status } = await client.rpc(name, args as never).abortSignal(AbortSignal.timeout(timeoutMs));
+      const { data, error, status } = await measured(
+        name,
+        async () => client.rpc(name, args as never).abortSignal(AbortSignal.timeout(timeoutMs)),
+        (each) => (each.error === null ? "ok" : isOutage(each.status, each.error.code) ? "unavailable" : "refused"),
+      );
       if (error !== null) {
         const outage = isOutage(status, error.code);
         throw new SluiceError(outage ? "database_unavailable" : "internal_error", {

@@ -8,7 +8,18 @@ export type Stranded = z.infer<typeof Stranded>;
 const Stats = z.object({
   /** By measure: a queue's name (waiting for it or worked on in it), a final status, `dead/<stage>/<code>` and others. */
   counts: z.record(z.string(), z.number()),
-  backlog: z.array(z.object({ queue: z.string(), waiting: z.number(), oldestSeconds: z.number() })),
+  backlog: z.array(
+    z.object({
+      queue: z.string(),
+      waiting: z.number(),
+      oldestSeconds: z.number(),
+      oldestInteractiveSeconds: z.number(),
+    }),
+  ),
+  /** Interactive documents that should be searchable by now. */
+  overdue: z.number(),
+  /** Until the next key that is in use expires. */
+  keyExpirySeconds: z.number().nullable(),
   /** Organizations whose ledger is off, and by how many. */
   unbalanced: z.array(z.object({ organizationId: z.uuid(), imbalance: z.number() })),
 });
@@ -38,6 +49,8 @@ const RecountState = z.object({
   secondsSince: z.number().nullable(),
   findings: z.array(z.object({ organizationId: z.uuid(), finding: z.string(), count: z.number() })),
 });
+
+const Heartbeat = z.object({ organizationId: z.uuid(), underWay: z.boolean(), ageSeconds: z.number().nullable() });
 
 const Finding = z.object({ finding: z.string(), ingestionId: z.uuid(), documentId: z.uuid(), at: z.string() });
 export type Finding = z.infer<typeof Finding>;
@@ -182,6 +195,19 @@ export function createSupervision(rpc: Rpc) {
     },
     stats(): Promise<Stats> {
       return rpc.call("sluice_stats", {}, Stats);
+    },
+    /** `ageSeconds`: since the newest heartbeat that came through was sent; null before the first. */
+    heartbeat() {
+      return rpc.call("sluice_heartbeat", {}, Heartbeat);
+    },
+    /** Sends the next heartbeat, of a stored object; null while the one before is under way. */
+    beat(upload: { objectPath: string; contentHash: string; byteLength: number }): Promise<QueuedJob | null> {
+      const { objectPath, contentHash, byteLength } = upload;
+      return rpc.call(
+        "sluice_beat",
+        { p_object_path: objectPath, p_content_hash: contentHash, p_byte_length: byteLength },
+        QueuedJob.nullable(),
+      );
     },
     ledger(organizationId: string, batchId?: string): Promise<Ledger> {
       return rpc.call("sluice_ledger", { p_organization: organizationId, p_batch: batchId ?? null }, Ledger);

@@ -69,6 +69,9 @@ const Started = z.object({
   /** How many documents this one lies in. */
   depth: z.number().int(),
   acceptedAt: z.string(),
+  /** Whether somebody waits for it, and how soon it is to be searchable then; an older database says neither. */
+  workload: z.enum(["interactive", "backfill"]).default("backfill"),
+  searchableWithinSeconds: z.number().nullish(),
   queuedMs: z.number(),
   activeModel: z.string().nullable(),
   sectionCount: z.number().int(),

@@ -11,7 +11,7 @@ export { chunkerConfig } from "./config.js";
 
 /** Sections → chunks that know where they came from. */
 export function createChunker(config: ConfigOf<typeof chunkerConfig>, tools: ServiceTools): Service {
-  const store = createStore(config.store);
+  const store = createStore({ ...config.store, metrics: tools.metrics });
   const measure = createMeasure({ ...config, isLocal: config.provider === "local" });
   const cutting = createCutting({ ...config, measure });
   return createStageService({

@@ -1,4 +1,4 @@
-import { SluiceError } from "@sluice/contracts";
+import { heartbeatOrganization, SluiceError } from "@sluice/contracts";
 import { coalesce, type HandlerResult } from "@sluice/queue";
 import type { Metrics } from "@sluice/runtime";
 import type { ChunkVector, Store, Task } from "@sluice/store";
@@ -156,8 +156,15 @@ export function createEmbedHandler(deps: {
     const sealed = await work.sealEmbed(task, deps.worker, model, performance.now() - began, last);
     // Search reads another model since it was taken up; the next try takes that.
     if (sealed.outcome === "model_inactive") throw new SluiceError("embedding_model_inactive", { retryAfterMs: 1_000 });
-    if (sealed.outcome === "sealed" && sealed.sinceAcceptedMs !== undefined) {
-      metrics.timeToSearchable.observe(sealed.sinceAcceptedMs / 1_000);
+    if (
+      sealed.outcome === "sealed" &&
+      sealed.sinceAcceptedMs !== undefined &&
+      task.organizationId !== heartbeatOrganization
+    ) {
+      const seconds = sealed.sinceAcceptedMs / 1_000;
+      metrics.timeToSearchable.observe({ workload: task.workload }, seconds);
+      const outcome = seconds <= (task.searchableWithinSeconds ?? 60) ? "in_time" : "late";
+      metrics.searchable.inc({ workload: task.workload, outcome });
     }
     return sealed;
   };

@@ -12,12 +12,19 @@ export { embedderConfig } from "./config.js";
 /** Chunks → vectors, in requests that span documents; and, while an organization changes its model, the other model's vectors of what is there. */
 export function createEmbedder(config: ConfigOf<typeof embedderConfig>, tools: ServiceTools): Service {
   const { metrics, worker } = tools;
-  const store = createStore(config.store);
+  const store = createStore({ ...config.store, metrics });
   const all = embeddingConfigs(config.embedding, config.nextEmbedding).map((each) =>
     createEngine(each, config, tools, store.vectors),
   );
   const [first] = all as [(typeof all)[number], ...typeof all];
   const engines = new Map(all.map((engine) => [engine.model.id, engine]));
+  // What has not happened yet is nought: a share of nothing is none.
+  for (const workload of ["interactive", "backfill"] as const)
+    for (const outcome of ["in_time", "late"] as const) metrics.searchable.inc({ workload, outcome }, 0);
+  for (const { model } of all) {
+    metrics.throttledSeconds.inc({ provider: model.provider }, 0);
+    metrics.embeddingSavedTokens.inc({ model: model.name }, 0);
+  }
   let inHand = 0;
   const catchUp = createCatchUp({
     reindexes: store.reindexes,

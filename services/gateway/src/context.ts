@@ -48,7 +48,7 @@ export function createContext(
   { logger, metrics }: ServiceTools,
   overrides: GatewayOverrides = {},
 ): GatewayContext {
-  const store = overrides.store ?? createStore(config.store);
+  const store = overrides.store ?? createStore({ ...config.store, metrics });
   const producer =
     overrides.producer ?? createProducer({ redis: config.queue, prefix: config.queue.prefix, logger, metrics });
   const [first = createEmbeddingProvider(config.embedding), ...others] = embeddingConfigs(

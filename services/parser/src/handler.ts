@@ -1,6 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type FoundChild, noRows, type ParsedRows, rowKinds, SluiceError } from "@sluice/contracts";
+import {
+  type FoundChild,
+  heartbeatOrganization,
+  noRows,
+  type ParsedRows,
+  rowKinds,
+  SluiceError,
+} from "@sluice/contracts";
 import type { HandlerResult } from "@sluice/queue";
 import { errorFields, type Logger, type Metrics } from "@sluice/runtime";
 import type { Store, StoredChild, Task } from "@sluice/store";
@@ -144,9 +151,9 @@ export function createParseHandler(deps: Deps) {
         await forget(children);
         throw new SluiceError(sealed.outcome);
       }
-      if (sealed.outcome === "sealed")
+      if (sealed.outcome === "sealed" && task.organizationId !== heartbeatOrganization)
         deps.metrics.pagesParsed.inc({ format: summary.format }, Math.max(1, summary.counts.pages));
-      else await forget(children);
+      if (sealed.outcome !== "sealed") await forget(children);
       return sealed;
     } catch (error) {
       if (error instanceof SluiceError && error.code === "document_corrupt")

@@ -1,6 +1,7 @@
+import { statfs } from "node:fs/promises";
 import { jobCatalog } from "@sluice/contracts";
 import { createStageService } from "@sluice/queue";
-import type { ConfigOf, Service, ServiceTools } from "@sluice/runtime";
+import { type ConfigOf, createLoop, type Service, type ServiceTools } from "@sluice/runtime";
 import { createStore, type Store } from "@sluice/store";
 import { createScanner } from "./clamd.js";
 import type { ParserQueue, parserConfig } from "./config.js";
@@ -21,16 +22,28 @@ type Config = ConfigOf<typeof parserConfig>;
 
 /** Bytes → sections, pages, tables, facts and children, in isolated processes; for each of its queues apart. */
 export function createParser(config: Config, tools: ServiceTools): Service {
-  const store = createStore(config.store);
+  const store = createStore({ ...config.store, metrics: tools.metrics });
   const scratch = createScratch(config.scratch);
+  const disk = createLoop({
+    name: "disk",
+    everyMs: 15_000,
+    logger: tools.logger,
+    async turn() {
+      const { bavail, blocks } = await statfs(config.scratch);
+      tools.metrics.diskFree.set(bavail / blocks);
+      return false;
+    },
+  });
   const services = config.queues.map((queue) => createQueueService(queue, config, tools, store, scratch));
   return {
     async start() {
       await scratch.start();
+      disk.start();
       await Promise.all(services.map((service) => service.start()));
     },
     async destroy() {
       await Promise.all(services.map((service) => service.destroy()));
+      await disk.destroy();
       await scratch.destroy();
     },
     async ready() {

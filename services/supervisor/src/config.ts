@@ -110,6 +110,11 @@ export const supervisorConfig = {
       "How long a receiver may take to answer; milliseconds.",
     ),
   },
+  heartbeatMs: variable(
+    "HEARTBEAT_INTERVAL_MS",
+    z.coerce.number().int().min(0).default(60_000),
+    "How often a document of nobody's is sent through the whole pipeline, to see that it gets through; milliseconds, 0 for never.",
+  ),
   recountMs: variable(
     "RECOUNT_INTERVAL_MS",
     positive(2_000),

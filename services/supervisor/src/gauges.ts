@@ -17,8 +17,31 @@ export function createGauges(deps: {
   logger: Logger;
 }) {
   const { metrics, logger } = deps;
-  return async (): Promise<undefined> => {
-    const [{ counts, backlog, unbalanced }, recount, breakers] = await Promise.all([
+
+  /** One that no longer leads shows nothing: what it counted last would be taken for how things are. */
+  async function standBy(): Promise<undefined> {
+    for (const gauge of [
+      metrics.documents,
+      metrics.deadLetters,
+      metrics.ledgerImbalance,
+      metrics.breakersOpen,
+      metrics.queueDepth,
+      metrics.oldestJobAge,
+      metrics.overdue,
+      metrics.recountAge,
+      metrics.redisMemory,
+      metrics.keyExpiry,
+      metrics.heartbeatAge,
+    ])
+      gauge.remove();
+    metrics.leads.set(0);
+  }
+
+  async function measure(): Promise<undefined> {
+    metrics.leads.set(1);
+    const memory = await deps.producer.memoryRatio().catch(() => undefined);
+    if (memory !== undefined) metrics.redisMemory.set(memory);
+    const [{ counts, backlog, unbalanced, overdue, keyExpirySeconds }, recount, breakers] = await Promise.all([
       deps.supervision.stats(),
       deps.supervision.recountState(),
       deps.supervision.breakers(),
@@ -47,17 +70,24 @@ export function createGauges(deps: {
     for (const { organizationId, imbalance } of unbalanced) {
       logger.error("ledger.imbalance", { organizationId, count: imbalance });
     }
+    metrics.overdue.set(overdue);
+    metrics.keyExpiry.remove();
+    if (keyExpirySeconds !== null) metrics.keyExpiry.set(keyExpirySeconds);
     const depths = await deps.producer.depths().catch(() => undefined);
     for (const queue of queueNames) {
       const lane = backlog.find((each) => each.queue === queue);
       metrics.queueDepth.set({ stage: queue, state: "backlog" }, lane?.waiting ?? 0);
-      metrics.oldestJobAge.set({ stage: queue }, Math.max(0, lane?.oldestSeconds ?? 0));
+      const age = (seconds: number | undefined) => Math.max(0, seconds ?? 0);
+      metrics.oldestJobAge.set({ stage: queue, workload: "backfill" }, age(lane?.oldestSeconds));
+      metrics.oldestJobAge.set({ stage: queue, workload: "interactive" }, age(lane?.oldestInteractiveSeconds));
       if (depths !== undefined) setDepths(queue, depths);
     }
     return undefined;
-  };
+  }
 
   function setDepths(queue: QueueName, depths: Awaited<ReturnType<Producer["depths"]>>): void {
     for (const [state, count] of Object.entries(depths[queue])) metrics.queueDepth.set({ stage: queue, state }, count);
   }
+
+  return { measure, standBy };
 }

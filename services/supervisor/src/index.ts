@@ -1,13 +1,16 @@
+import { queueNames } from "@sluice/contracts";
 import { createProducer, refuseEviction } from "@sluice/queue";
 import { type ConfigOf, createLoop, type Service, type ServiceTools } from "@sluice/runtime";
 import { chainKeys, createStore } from "@sluice/store";
 import { createAnchors } from "./audit/anchors.js";
 import { createSealer } from "./audit/sealer.js";
 import { createAuditor } from "./auditor.js";
+import { createCertificateWatch } from "./certificates.js";
 import type { supervisorConfig } from "./config.js";
 import { createDispatcher } from "./dispatcher.js";
 import { createFailureWatch } from "./failure-watch.js";
 import { createGauges } from "./gauges.js";
+import { createHeartbeat } from "./heartbeat.js";
 import { createIndexKeeper } from "./index-keeper.js";
 import { createJobSweeper } from "./job-sweeper.js";
 import { createLeadership } from "./leadership.js";
@@ -29,7 +32,7 @@ const reindexLimit = 500;
 /** Sees to it that nothing is lost: feeds the queues, finds what is stranded, removes leftovers, watches the ledger. */
 export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tools: ServiceTools): Service {
   const { logger, metrics, worker } = tools;
-  const store = createStore(config.store);
+  const store = createStore({ ...config.store, metrics });
   const { supervision } = store;
   const producer = createProducer({ redis: config.queue, prefix: config.queue.prefix, logger, metrics });
   const leadership = createLeadership({ ledger: supervision, holder: worker, leaseMs: config.leaseMs, logger });
@@ -60,6 +63,8 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
           metrics,
           logger,
         });
+  const gauges = createGauges({ supervision, producer, metrics, logger });
+  const heartbeat = createHeartbeat({ store, producer, metrics });
   const sender = createSender({ webhooks: store.webhooks, metrics, logger, ...config.webhooks });
   const loops = [
     dispatching,
@@ -88,7 +93,24 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
     ...(sealer === undefined ? [] : [whileLeading("audit-seal", config.audit.sealMs, sealer.turn)]),
     whileLeading("webhooks", config.webhooks.intervalMs, sender.turn),
     whileLeading("webhooks-forget", 600_000, sender.forget),
-    whileLeading("gauges", 5_000, createGauges({ supervision, producer, metrics, logger })),
+    createLoop({
+      name: "gauges",
+      everyMs: 5_000,
+      logger,
+      turn: () => (leadership.leads() ? gauges.measure() : gauges.standBy()),
+    }),
+    createLoop({
+      name: "certificates",
+      everyMs: 600_000,
+      logger,
+      turn: createCertificateWatch({ supabase: config.store.url, redis: config.queue.url }, metrics),
+    }),
+    ...(config.heartbeatMs === 0
+      ? []
+      : [
+          whileLeading("heartbeat", config.heartbeatMs, heartbeat.send),
+          whileLeading("heartbeat-age", 5_000, heartbeat.measure),
+        ]),
     whileLeading(
       "indexes",
       config.indexes.everyMs,
@@ -109,6 +131,8 @@ export function createSupervisor(config: ConfigOf<typeof supervisorConfig>, tool
     }),
     whileLeading("tallies", 2_000, async () => (await supervision.foldTallies(foldLimit)) === foldLimit),
   ];
+  for (const queue of queueNames) metrics.requeued.inc({ queue }, 0);
+  metrics.miscounted.inc(0);
   let destroying: Promise<void> | undefined;
   return {
     async start() {

@@ -13,6 +13,7 @@ import {
   type ConfigOf,
   createLogger,
   createMetrics,
+  type Metrics,
   readConfig,
   type Service,
   type ServiceTools,
@@ -30,6 +31,7 @@ export interface Pipeline {
   producer: Producer;
   /** What the services have logged. */
   logs: string[];
+  metrics: Metrics;
   env: Record<string, string>;
   organization(name?: string): Promise<Scope>;
   start(...names: StageName[]): Promise<Service[]>;
@@ -76,6 +78,7 @@ export async function createPipeline(overrides: Record<string, string> = {}): Pr
     RECONCILE_INTERVAL_MS: "200",
     RECONCILE_GRACE_MS: "500",
     SWEEP_INTERVAL_MS: "500",
+    HEARTBEAT_INTERVAL_MS: "0",
     ...overrides,
   };
   const store = createStore({ url: supabase.url, secretKey: supabase.secretKey });
@@ -104,6 +107,7 @@ export async function createPipeline(overrides: Record<string, string> = {}): Pr
     store,
     producer,
     logs,
+    metrics,
     env,
     async organization(name = "test") {
       const { id: organizationId } = await store.tenancy.createOrganization({ name });

@@ -124,6 +124,8 @@ export async function openGround(options: {
           PARSER_SCRATCH: join(folder, "scratch"),
           // Leftovers are looked for at the end of each drill.
           SWEEP_INTERVAL_MS: "3000",
+          // Books are kept of what the drill sends alone.
+          HEARTBEAT_INTERVAL_MS: "0",
           ...options.env,
         },
         log(source, line) {
