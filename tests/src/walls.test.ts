@@ -39,6 +39,7 @@ const system = [
   "sluice_expire_idempotency_keys",
   "sluice_expire_reservations",
   "sluice_expire_uploads",
+  "sluice_find_api_keys",
   "sluice_find_vectors",
   "sluice_fold_tallies",
   "sluice_hand_back",
@@ -56,6 +57,7 @@ const system = [
   "sluice_recount_state",
   "sluice_recount_step",
   "sluice_recount_tallies",
+  "sluice_refused_callers",
   "sluice_register_model",
   "sluice_reindex_step",
   "sluice_release_embedding",
@@ -168,10 +170,10 @@ describe("a caller", () => {
     const { id: ours } = await store.tenancy.createOrganization({ name: "ours" });
     const { id: theirs } = await store.tenancy.createOrganization({ name: "theirs" });
     const key = async (organizationId: string, scopes: typeof allScopes | readonly []) =>
-      (await store.tenancy.createApiKey({ organizationId, name: "key", scopes })).id;
+      (await store.apiKeys.asOperator.create({ organizationId, name: "key", scopes })).id;
     const revoked = await key(ours, allScopes);
-    await store.tenancy.revokeApiKey(ours, revoked);
-    const expired = await store.tenancy.createApiKey({
+    await store.apiKeys.asOperator.revoke(ours, revoked);
+    const expired = await store.apiKeys.asOperator.create({
       organizationId: ours,
       name: "expired",
       scopes: allScopes,
@@ -233,7 +235,7 @@ describe("a caller", () => {
     const [one, two] = await Promise.all(
       ["one", "two"].map(async (name) => {
         const { id: organizationId } = await store.tenancy.createOrganization({ name });
-        const { id } = await store.tenancy.createApiKey({ organizationId, name, scopes: allScopes });
+        const { id } = await store.apiKeys.asOperator.create({ organizationId, name, scopes: allScopes });
         return { organizationId, caller: { kind: "api_key" as const, id } };
       }),
     );
@@ -358,7 +360,7 @@ describe("an outsider", () => {
 describe("the ledger's tables", () => {
   it("only grow, whoever asks", async () => {
     const { id: organizationId } = await store.tenancy.createOrganization({ name: "history" });
-    const { id } = await store.tenancy.createApiKey({ organizationId, name: "key", scopes: allScopes });
+    const { id } = await store.apiKeys.asOperator.create({ organizationId, name: "key", scopes: allScopes });
     const scope = { organizationId, caller: { kind: "api_key" as const, id } };
     const upload = {
       objectPath: randomUUID(),

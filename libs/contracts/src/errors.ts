@@ -381,6 +381,12 @@ const table = {
     title: "The key or role does not allow this.",
     advice: "Use a key with the scope, or ask an owner of the organization.",
   },
+  scopes_exceeded: {
+    kind: "request",
+    status: 403,
+    title: "A key can't be given a scope that its maker lacks.",
+    advice: "Leave the scope out, or have it made by somebody who has it.",
+  },
   not_found: {
     kind: "request",
     status: 404,

@@ -113,13 +113,13 @@ export function createStack(options: StackOptions): Stack {
     secrets: Secrets,
     supabase: { supabaseUrl: string; supabaseSecretKey: string },
   ) {
-    const { tenancy } = createStore({ url: supabase.supabaseUrl, secretKey: supabase.supabaseSecretKey });
+    const { tenancy, apiKeys } = createStore({ url: supabase.supabaseUrl, secretKey: supabase.supabaseSecretKey });
     if (secrets.apiKey !== undefined && secrets.organizationId !== undefined) {
-      if ((await tenancy.authenticateKey(secrets.apiKey)) !== null)
+      if ((await apiKeys.authenticate(secrets.apiKey)) !== null)
         return { organizationId: secrets.organizationId, apiKey: secrets.apiKey };
     }
     const { id } = await tenancy.createOrganization({ name: "local" });
-    const { key } = await tenancy.createApiKey({ organizationId: id, name: "local", scopes: allScopes });
+    const { key } = await apiKeys.asOperator.create({ organizationId: id, name: "local", scopes: allScopes });
     await at.write("secrets.json", { ...secrets, organizationId: id, apiKey: key });
     return { organizationId: id, apiKey: key };
   }

@@ -19,6 +19,10 @@ export type Database = {
         Args: { p_name: string; p_holder: string; p_ttl_ms: number };
         Returns: number;
       };
+      sluice_api_keys: {
+        Args: { p_organization: string; p_caller: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
       sluice_authenticate_key: {
         Args: { p_hash: string };
         Returns: Json;
@@ -135,6 +139,10 @@ export type Database = {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_code: string; p_max_attempts: number; p_delay_ms: number; p_duration_ms: number };
         Returns: string;
       };
+      sluice_find_api_keys: {
+        Args: { p_hash_start: string };
+        Returns: Json;
+      };
       sluice_find_vectors: {
         Args: { p_model: string; p_items: Json };
         Returns: Json;
@@ -167,6 +175,10 @@ export type Database = {
         Args: { p_reindex: string; p_worker: string; p_lease_ms: number };
         Returns: undefined;
       };
+      sluice_issue_api_key: {
+        Args: { p_organization: string; p_caller: Json; p_name: string; p_prefix: string; p_hash: string; p_scopes: string[]; p_expires_at: string };
+        Returns: Json;
+      };
       sluice_keep_vectors: {
         Args: { p_model: string; p_request: string; p_tokens: number; p_latency_ms: number; p_items: Json };
         Returns: Json;
@@ -181,6 +193,10 @@ export type Database = {
       };
       sluice_ledger_check: {
         Args: { p_organization: string; p_limit?: number };
+        Returns: Json;
+      };
+      sluice_list_api_keys: {
+        Args: { p_organization: string; p_before_at: string; p_before_id: string; p_limit: number };
         Returns: Json;
       };
       sluice_list_batches: {
@@ -277,6 +293,10 @@ export type Database = {
       };
       sluice_redeliver: {
         Args: { p_organization: string; p_caller: Json; p_delivery: string };
+        Returns: Json;
+      };
+      sluice_refused_callers: {
+        Args: { p_items: Json };
         Returns: Json;
       };
       sluice_register_model: {
@@ -395,6 +415,10 @@ export type Database = {
         Args: { p_limit: number; p_each: number; p_lease_ms: number };
         Returns: Json;
       };
+      sluice_touch_api_key: {
+        Args: { p_organization: string; p_key: string };
+        Returns: undefined;
+      };
       sluice_touch_request: {
         Args: { p_organization: string; p_key: string };
         Returns: undefined;
@@ -425,6 +449,10 @@ export type Database = {
       };
       sluice_why: {
         Args: { p_organization: string; p_caller: Json; p_document: string };
+        Returns: Json;
+      };
+      sluice_withdraw_api_key: {
+        Args: { p_organization: string; p_caller: Json; p_key: string };
         Returns: Json;
       };
     };

@@ -1,5 +1,6 @@
 /** Postgres and Storage behind Supabase: the truth. Everything goes through functions that name the organization. */
 import { z } from "zod";
+import { createApiKeys } from "./api-keys.js";
 import { createIntake } from "./intake.js";
 import { createObjects } from "./objects.js";
 import { createOperations } from "./operations.js";
@@ -19,6 +20,7 @@ export function createStore(options: StoreOptions) {
   const [intake, objects] = [createIntake(rpc), createObjects(rpc, options.objectsFolder)];
   return {
     tenancy: createTenancy(rpc),
+    apiKeys: createApiKeys(rpc),
     intake,
     work: createWork(rpc),
     vectors: createVectors(rpc),
@@ -46,7 +48,9 @@ export function createStore(options: StoreOptions) {
 }
 export type Store = ReturnType<typeof createStore>;
 
+export { allScopes, type ScopeName } from "@sluice/contracts";
 export type { TimeCursor } from "./answers.js";
+export type { KeyHolder } from "./api-keys.js";
 export type { Caller, Scope } from "./caller.js";
 export { storeConfig } from "./config.js";
 export type { Acceptance, StoredUpload } from "./intake.js";
@@ -57,7 +61,7 @@ export { connectPostgres } from "./postgres.js";
 export type { DerivedKind, FoundHit } from "./reading.js";
 export type { ReindexSlice } from "./reindexes.js";
 export type { EventCursor, Finding, Stats, StoredEvent, Stranded } from "./supervision.js";
-export { allScopes, type Organization, type ScopeName } from "./tenancy.js";
+export type { Organization } from "./tenancy.js";
 export { buildVectorIndex, indexPays, type VectorIndex } from "./vector-indexes.js";
 export { type KeyedChunk, textKey } from "./vectors.js";
 export type { DueDelivery } from "./webhooks.js";

@@ -86,7 +86,14 @@ export const reindexRefusals = [
 ] as const satisfies readonly ErrorCode[];
 
 const Refusal = z.object({
-  outcome: z.enum(["forbidden", ...reindexRefusals, "not_found", "batch_closed", "document_in_progress"]),
+  outcome: z.enum([
+    "forbidden",
+    "scopes_exceeded",
+    ...reindexRefusals,
+    "not_found",
+    "batch_closed",
+    "document_in_progress",
+  ]),
 });
 
 /** Throws the request error an outcome stands for; other outcomes pass. */

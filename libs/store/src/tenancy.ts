@@ -1,21 +1,11 @@
-import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { Rpc } from "./rpc.js";
 
-export const allScopes = ["documents:read", "documents:write", "documents:delete", "search", "admin"] as const;
-export type ScopeName = (typeof allScopes)[number];
-
-const Identity = z.object({ id: z.uuid(), organizationId: z.uuid(), scopes: z.array(z.string()) });
 const Membership = z.object({ organizationId: z.uuid(), role: z.string(), scopes: z.array(z.string()) });
 const Organization = z.object({ id: z.uuid(), name: z.string(), activeModel: z.string().nullable() });
 export type Organization = z.infer<typeof Organization>;
 
-/** Keys have 256 random bits, so a plain hash is as good as a slow one and can be looked up by index. */
-function hashKey(key: string): string {
-  return createHash("sha256").update(key).digest("hex");
-}
-
-/** Organizations, their members and their keys. */
+/** Organizations and their members, as the operator sets them. */
 export function createTenancy(rpc: Rpc) {
   return {
     async createOrganization(organization: { name: string }): Promise<{ id: string }> {
@@ -38,35 +28,6 @@ export function createTenancy(rpc: Rpc) {
     },
     memberships(userId: string): Promise<z.infer<typeof Membership>[]> {
       return rpc.call("sluice_memberships", { p_user: userId }, z.array(Membership));
-    },
-    /** The key is shown this once; only its hash is stored. */
-    async createApiKey(options: {
-      organizationId: string;
-      name: string;
-      scopes: readonly ScopeName[];
-      expiresAt?: Date;
-    }): Promise<{ id: string; key: string }> {
-      const key = `slc_${randomBytes(32).toString("base64url")}`;
-      const id = await rpc.call(
-        "sluice_create_api_key",
-        {
-          p_organization: options.organizationId,
-          p_name: options.name,
-          p_prefix: key.slice(0, 8),
-          p_hash: hashKey(key),
-          p_scopes: [...options.scopes],
-          p_expires_at: options.expiresAt?.toISOString() ?? null,
-        },
-        z.uuid(),
-      );
-      return { id, key };
-    },
-    revokeApiKey(organizationId: string, keyId: string): Promise<boolean> {
-      return rpc.call("sluice_revoke_api_key", { p_organization: organizationId, p_key: keyId }, z.boolean());
-    },
-    /** Whose key this is; null for one that is wrong, expired or revoked. */
-    authenticateKey(key: string): Promise<z.infer<typeof Identity> | null> {
-      return rpc.call("sluice_authenticate_key", { p_hash: hashKey(key) }, Identity.nullable());
     },
   };
 }

@@ -8,6 +8,7 @@ import { mount } from "./http/mount.js";
 import { problems, sendProblem } from "./http/problems.js";
 import { serveDocs } from "./openapi/docs.js";
 import { describeApi } from "./openapi/document.js";
+import { apiKeyOperations } from "./routes/api-keys.js";
 import { batchOperations } from "./routes/batches.js";
 import { contentOperations } from "./routes/content.js";
 import { deadLetterOperations } from "./routes/dead-letters.js";
@@ -43,6 +44,7 @@ export function createApp(context: GatewayContext): Express {
     ...reindexOperations(context),
     ...reviewOperations(context),
     ...webhookOperations(context),
+    ...apiKeyOperations(context),
     ...serviceOperations(context, described),
     ...healthOperations(context),
   ];

@@ -6,6 +6,7 @@ import type { Logger, Metrics, ServiceTools } from "@sluice/runtime";
 import { createStore, type Store } from "@sluice/store";
 import { z } from "zod";
 import { type Authenticate, createAuthenticate } from "./auth/authenticate.js";
+import { createStandings, type Standings } from "./auth/standings.js";
 import { createTokenVerifier } from "./auth/tokens.js";
 import type { GatewayConfig } from "./config.js";
 import { createEventStreams, type EventStreams } from "./events/event-stream.js";
@@ -27,6 +28,7 @@ export interface GatewayContext {
   admit: (organizationId: string) => Promise<void>;
   poller: EventPoller;
   streams: EventStreams;
+  standings: Standings;
   /** By which the audit names queries without repeating them. */
   auditKey: string;
   version: string;
@@ -58,10 +60,11 @@ export function createContext(
     producer,
     embeddings,
     models: [embeddings, ...others],
-    authenticate: createAuthenticate({ tenancy: store.tenancy, verifyToken }),
+    authenticate: createAuthenticate({ apiKeys: store.apiKeys, tenancy: store.tenancy, verifyToken }),
     admit: createCaps(store, config.caps),
     poller: createEventPoller({ eventsSince: store.supervision.eventsSince, onNudge: producer.onNudge, logger }),
     streams: createEventStreams(),
+    standings: createStandings({ refused: store.apiKeys.refused, logger }),
     auditKey: config.auditHashKey ?? randomBytes(32).toString("base64"),
     version,
   };

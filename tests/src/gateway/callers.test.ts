@@ -89,7 +89,7 @@ describe("who may call", () => {
   it("refuses a key within moments of its being revoked", async () => {
     const { key, keyId, scope } = await g.newTenant(["documents:read"], g.tenant.scope.organizationId);
     expect((await g.call("/v1/documents", { key })).status).toBe(200);
-    await g.pipeline.store.tenancy.revokeApiKey(scope.organizationId, keyId);
+    await g.pipeline.store.apiKeys.asOperator.revoke(scope.organizationId, keyId);
     while ((await g.call("/v1/documents", { key })).status !== 401) await new Promise((r) => setTimeout(r, 50));
   });
 

@@ -77,7 +77,7 @@ export async function createGatewayFixture(env: Record<string, string> = {}): Pr
   }
   async function newTenant(scopes: readonly ScopeName[] = allScopes, organizationId?: string): Promise<Tenant> {
     const id = organizationId ?? (await pipeline.store.tenancy.createOrganization({ name: "test" })).id;
-    const key = await pipeline.store.tenancy.createApiKey({ organizationId: id, name: "test", scopes });
+    const key = await pipeline.store.apiKeys.asOperator.create({ organizationId: id, name: "test", scopes });
     return { scope: { organizationId: id, caller: { kind: "api_key", id: key.id } }, key: key.key, keyId: key.id };
   }
   const gateway = await newGateway();

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { SluiceError } from "@sluice/contracts";
-import type { Scope, Store } from "@sluice/store";
+import type { KeyHolder, Scope, Store } from "@sluice/store";
 import type { Request } from "express";
 import type { Exchange } from "../http/exchange.js";
 import { createBriefCache } from "./brief-cache.js";
@@ -17,22 +17,21 @@ export type Authenticate = (request: Request, exchange: Exchange) => Promise<Ide
 const keyFormat = /^slc_[\w-]{20,100}$/;
 const ttlMs = 1_000;
 
-type Tenancy = Pick<Store["tenancy"], "authenticateKey" | "memberships">;
-type KeyHolder = Awaited<ReturnType<Tenancy["authenticateKey"]>>;
-type Memberships = Awaited<ReturnType<Tenancy["memberships"]>>;
+type Memberships = Awaited<ReturnType<Store["tenancy"]["memberships"]>>;
 
 /** API keys and Supabase tokens, to one kind of caller. A revoked key is refused within a second. */
 export function createAuthenticate(options: {
-  tenancy: Tenancy;
+  apiKeys: Pick<Store["apiKeys"], "authenticate">;
+  tenancy: Pick<Store["tenancy"], "memberships">;
   verifyToken: (token: string) => Promise<TokenHolder>;
 }): Authenticate {
-  const keys = createBriefCache<KeyHolder>({ ttlMs, size: 10_000, keep: (holder) => holder !== null });
+  const keys = createBriefCache<KeyHolder | null>({ ttlMs, size: 10_000, keep: (holder) => holder !== null });
   const people = createBriefCache<Memberships>({ ttlMs, size: 10_000, keep: (memberships) => memberships.length > 0 });
 
   async function byKey(key: string, request: Request, exchange: Exchange): Promise<Identity> {
     if (!keyFormat.test(key)) throw new SluiceError("unauthenticated");
     const hash = createHash("sha256").update(key).digest("base64");
-    const holder = await keys(hash, () => options.tenancy.authenticateKey(key));
+    const holder = await keys(hash, () => options.apiKeys.authenticate(key));
     if (holder === null) throw new SluiceError("unauthenticated");
     const named = request.get("x-organization");
     if (named !== undefined && named.toLowerCase() !== holder.organizationId) throw new SluiceError("forbidden");
