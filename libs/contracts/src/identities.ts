@@ -36,3 +36,58 @@ export type NewApiKey = z.infer<typeof NewApiKey>;
 
 /** Lists of people and keys, by time. */
 export const PageQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(50), cursor });
+
+// ── People ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+const email = z.email().max(254).toLowerCase();
+/** bcrypt, which Supabase uses, reads 72 bytes and no more. */
+const newPassword = z
+  .string()
+  .min(12)
+  .refine((text) => new TextEncoder().encode(text).length <= 72, "must be at most 72 bytes");
+const password = z.string().min(1).max(1_000);
+/** What a mail from Supabase gave: the hash in its link, or its code with the address it went to. */
+const mailed = {
+  tokenHash: z.string().min(1).max(500).optional(),
+  email: email.optional(),
+  code: z.string().min(4).max(20).optional(),
+};
+const isMailed = (given: { tokenHash?: string; email?: string; code?: string }) =>
+  given.tokenHash === undefined
+    ? given.email !== undefined && given.code !== undefined
+    : given.email === undefined && given.code === undefined;
+const mailedMessage = "Give tokenHash, or email and code";
+
+export const SignUp = z.strictObject({ email, password: newPassword });
+export const LogIn = z.strictObject({ email, password });
+export const Refresh = z.strictObject({ refreshToken: z.string().min(1).max(2_000) });
+export const LogOut = z.strictObject({ which: z.enum(["this", "others", "all"]).default("this") });
+export const Recover = z.strictObject({ email });
+export const ResetPassword = z.strictObject({ ...mailed, password: newPassword }).refine(isMailed, mailedMessage);
+export const Confirm = z
+  .strictObject({ type: z.enum(["signup", "email_change"]), ...mailed })
+  .refine(isMailed, mailedMessage);
+export const ChangePassword = z.strictObject({ password, newPassword });
+export const ChangeEmail = z.strictObject({ password, email });
+export const Tokens = z.object({
+  accessToken: z.string().describe("For `Authorization: Bearer`"),
+  refreshToken: z.string().describe("For POST /v1/auth/refresh, once"),
+  expiresIn: z.number().describe("Of the access token, in seconds; the session may end before"),
+  sessionId: z.uuid(),
+});
+export const PersonSession = z.object({
+  id: z.uuid(),
+  createdAt: time,
+  lastSeenAt: time,
+  endsAt: time.describe("Unless it is used before"),
+  address: z.string().nullable(),
+});
+export type PersonSession = z.infer<typeof PersonSession>;
+export const Factor = z.object({ id: z.string(), status: z.string(), type: z.string(), name: z.string().nullable() });
+export const NewFactor = z.strictObject({ name: name.optional() });
+export const CreatedFactor = z.object({
+  id: z.string(),
+  secret: z.string().describe("For an authenticator app; shown this once"),
+  uri: z.string().describe("The same as otpauth://"),
+});
+export const FactorCode = z.strictObject({ code: z.string().regex(/^\d{6,8}$/, "must be the digits of a code") });

@@ -146,8 +146,9 @@ export function createStack(options: StackOptions): Stack {
       SUPABASE_SECRET_KEY: given.supabaseSecretKey,
       SUPABASE_PUBLISHABLE_KEY: given.supabasePublishableKey,
       REDIS_URL: given.redisUrl,
+      // Supabase Lite signs with the secret, keeps files in a folder, and has no second factors.
       ...(env.SUPABASE_URL === undefined
-        ? { SUPABASE_JWT_SECRET: secrets.jwtSecret, STORAGE_FOLDER: objectsFolder(at.path) }
+        ? { SUPABASE_JWT_SECRET: secrets.jwtSecret, STORAGE_FOLDER: objectsFolder(at.path), AUTH_MFA: "off" }
         : {}),
       AUDIT_HASH_KEY: env.AUDIT_HASH_KEY ?? secrets.auditHashKey,
     };

@@ -51,6 +51,10 @@ export type Database = {
         Args: { p_limit: number };
         Returns: number;
       };
+      sluice_check_session: {
+        Args: { p_session: string; p_user: string; p_idle_seconds: number };
+        Returns: boolean;
+      };
       sluice_chunks_to_embed: {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_model: string; p_after: number; p_limit: number };
         Returns: Json;
@@ -61,6 +65,10 @@ export type Database = {
       };
       sluice_collect_deliveries: {
         Args: { p_limit: number };
+        Returns: number;
+      };
+      sluice_count_attempt: {
+        Args: { p_items: Json };
         Returns: number;
       };
       sluice_create_api_key: {
@@ -111,6 +119,10 @@ export type Database = {
         Args: { p_organization: string; p_caller: Json; p_action: string; p_accept_missing: boolean };
         Returns: Json;
       };
+      sluice_end_sessions: {
+        Args: { p_user: string; p_session: string; p_which: string; p_action: string; p_origin: Json };
+        Returns: number;
+      };
       sluice_estimate_reindex: {
         Args: { p_organization: string; p_caller: Json; p_model: string };
         Returns: Json;
@@ -128,6 +140,10 @@ export type Database = {
         Returns: undefined;
       };
       sluice_expire_reservations: {
+        Args: { p_limit: number };
+        Returns: number;
+      };
+      sluice_expire_sessions: {
         Args: { p_limit: number };
         Returns: number;
       };
@@ -154,6 +170,10 @@ export type Database = {
       sluice_fold_tallies: {
         Args: { p_limit: number };
         Returns: number;
+      };
+      sluice_forgive_attempt: {
+        Args: { p_forget: string[]; p_less: string[] };
+        Returns: undefined;
       };
       sluice_get_batch: {
         Args: { p_organization: string; p_caller: Json; p_batch: string };
@@ -219,6 +239,10 @@ export type Database = {
         Args: { p_grace_ms: number; p_limit: number };
         Returns: Json;
       };
+      sluice_note_failed_sign_in: {
+        Args: { p_email: string; p_origin: Json };
+        Returns: undefined;
+      };
       sluice_objects_erased: {
         Args: { p_paths: string[] };
         Returns: undefined;
@@ -230,6 +254,10 @@ export type Database = {
       sluice_obsolete_jobs: {
         Args: { p_items: Json };
         Returns: Json;
+      };
+      sluice_open_session: {
+        Args: { p_session: string; p_user: string; p_idle_seconds: number; p_most_seconds: number; p_origin: Json };
+        Returns: boolean;
       };
       sluice_original: {
         Args: { p_organization: string; p_caller: Json; p_document: string; p_revision: number };
@@ -365,6 +393,10 @@ export type Database = {
       };
       sluice_sections_to_chunk: {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_after: number; p_limit: number; p_length: number };
+        Returns: Json;
+      };
+      sluice_sessions: {
+        Args: { p_user: string };
         Returns: Json;
       };
       sluice_set_budget: {

@@ -1,5 +1,6 @@
 /** Postgres and Storage behind Supabase: the truth. Everything goes through functions that name the organization. */
 import { z } from "zod";
+import { createAccounts } from "./accounts.js";
 import { createApiKeys } from "./api-keys.js";
 import { createIntake } from "./intake.js";
 import { createObjects } from "./objects.js";
@@ -7,6 +8,7 @@ import { createOperations } from "./operations.js";
 import { createReading } from "./reading.js";
 import { createReindexes } from "./reindexes.js";
 import { createRpc, type StoreOptions } from "./rpc.js";
+import { createSessions } from "./sessions.js";
 import { createSupervision } from "./supervision.js";
 import { createTenancy } from "./tenancy.js";
 import { createUsage } from "./usage.js";
@@ -21,6 +23,8 @@ export function createStore(options: StoreOptions) {
   return {
     tenancy: createTenancy(rpc),
     apiKeys: createApiKeys(rpc),
+    accounts: createAccounts(options),
+    sessions: createSessions(rpc),
     intake,
     work: createWork(rpc),
     vectors: createVectors(rpc),
@@ -49,6 +53,7 @@ export function createStore(options: StoreOptions) {
 export type Store = ReturnType<typeof createStore>;
 
 export { allScopes, type ScopeName } from "@sluice/contracts";
+export { type Accounts, createAccounts, type Granted } from "./accounts.js";
 export type { TimeCursor } from "./answers.js";
 export type { KeyHolder } from "./api-keys.js";
 export type { Caller, Scope } from "./caller.js";
@@ -60,6 +65,7 @@ export type { Load } from "./operations.js";
 export { connectPostgres } from "./postgres.js";
 export type { DerivedKind, FoundHit } from "./reading.js";
 export type { ReindexSlice } from "./reindexes.js";
+export type { Counted, Origin } from "./sessions.js";
 export type { EventCursor, Finding, Stats, StoredEvent, Stranded } from "./supervision.js";
 export type { Organization } from "./tenancy.js";
 export { buildVectorIndex, indexPays, type VectorIndex } from "./vector-indexes.js";

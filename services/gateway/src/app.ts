@@ -9,6 +9,7 @@ import { problems, sendProblem } from "./http/problems.js";
 import { serveDocs } from "./openapi/docs.js";
 import { describeApi } from "./openapi/document.js";
 import { apiKeyOperations } from "./routes/api-keys.js";
+import { authOperations } from "./routes/auth.js";
 import { batchOperations } from "./routes/batches.js";
 import { contentOperations } from "./routes/content.js";
 import { deadLetterOperations } from "./routes/dead-letters.js";
@@ -44,6 +45,7 @@ export function createApp(context: GatewayContext): Express {
     ...reindexOperations(context),
     ...reviewOperations(context),
     ...webhookOperations(context),
+    ...authOperations(context),
     ...apiKeyOperations(context),
     ...serviceOperations(context, described),
     ...healthOperations(context),

@@ -5,7 +5,9 @@ import { createProducer, type Producer } from "@sluice/queue";
 import type { Logger, Metrics, ServiceTools } from "@sluice/runtime";
 import { createStore, type Store } from "@sluice/store";
 import { z } from "zod";
-import { type Authenticate, createAuthenticate } from "./auth/authenticate.js";
+import { createAttempts } from "./auth/attempts.js";
+import { type Authenticator, createAuthenticator } from "./auth/authenticate.js";
+import { createPeople, type People } from "./auth/people.js";
 import { createStandings, type Standings } from "./auth/standings.js";
 import { createTokenVerifier } from "./auth/tokens.js";
 import type { GatewayConfig } from "./config.js";
@@ -23,7 +25,8 @@ export interface GatewayContext {
   embeddings: Pick<EmbeddingProvider, "model" | "embed">;
   /** All models that are configured, the first before the next. */
   models: Pick<EmbeddingProvider, "model" | "embed">[];
-  authenticate: Authenticate;
+  authenticate: Authenticator;
+  people: People;
   /** Throws while the organization, or all together, have too much waiting. */
   admit: (organizationId: string) => Promise<void>;
   poller: EventPoller;
@@ -60,7 +63,19 @@ export function createContext(
     producer,
     embeddings,
     models: [embeddings, ...others],
-    authenticate: createAuthenticate({ apiKeys: store.apiKeys, tenancy: store.tenancy, verifyToken }),
+    authenticate: createAuthenticator({ ...store, verifyToken, ...config.people }),
+    people: createPeople({
+      accounts: store.accounts,
+      sessions: store.sessions,
+      verifyToken,
+      attempts: createAttempts({
+        sessions: store.sessions,
+        secretKey: config.store.secretKey,
+        limits: config.people,
+      }),
+      config: config.people,
+      logger,
+    }),
     admit: createCaps(store, config.caps),
     poller: createEventPoller({ eventsSince: store.supervision.eventsSince, onNudge: producer.onNudge, logger }),
     streams: createEventStreams(),

@@ -46,9 +46,11 @@ function serve(
     exchange.route = operation.path;
     // A stream has no headers worth asking for, and asking would open it.
     if (request.method === "HEAD" && operation.path.endsWith("/stream")) throw new SluiceError("method_not_allowed");
-    const identity = operation.scope === null ? undefined : await context.authenticate(request, exchange);
+    const person = operation.scope === "person" ? await context.authenticate.person(request, exchange) : null;
+    const isOpen = operation.scope === null || operation.scope === "person";
+    const identity = isOpen ? undefined : await context.authenticate.caller(request, exchange);
     const { scopes = [], scope = nobody, expiresAt = null } = identity ?? {};
-    if (operation.scope !== null && operation.scope !== "any" && !scopes.includes(operation.scope)) {
+    if (!isOpen && operation.scope !== "any" && !scopes.includes(operation.scope ?? "")) {
       throw new SluiceError("forbidden");
     }
     if (operation.isIntake === true) await context.admit(scope.organizationId);
@@ -70,6 +72,7 @@ function serve(
         scope,
         scopes,
         expiresAt,
+        person,
         id: id.toLowerCase(),
         action,
         query,
