@@ -24,6 +24,7 @@ const outsiders = ["anon", "authenticated", "service_role", "public"];
 
 /** Functions that serve the machinery across organizations. All others name the organization they act in. */
 const system = [
+  "sluice_accept_invitation",
   "sluice_acquire_lease",
   "sluice_authenticate_key",
   "sluice_begin_stage",
@@ -59,6 +60,7 @@ const system = [
   "sluice_objects_to_erase",
   "sluice_obsolete_jobs",
   "sluice_open_session",
+  "sluice_organizations_of",
   "sluice_orphaned_objects",
   "sluice_put_embeddings",
   "sluice_recount_state",

@@ -429,6 +429,24 @@ const table = {
     advice: "Try again after the time in Retry-After.",
     status: 503,
   },
+  role_exceeded: {
+    kind: "request",
+    status: 403,
+    title: "Only owners make owners and unmake them.",
+    advice: "Ask an owner.",
+  },
+  last_owner: {
+    kind: "request",
+    status: 409,
+    title: "It is the organization's last owner.",
+    advice: "Make somebody else an owner first.",
+  },
+  invitation_invalid: {
+    kind: "request",
+    status: 400,
+    title: "The invitation is wrong, used, over, or for another address.",
+    advice: "Log in with the address it was made for, or ask for another one.",
+  },
   scopes_exceeded: {
     kind: "request",
     status: 403,

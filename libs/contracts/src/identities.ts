@@ -91,3 +91,40 @@ export const CreatedFactor = z.object({
   uri: z.string().describe("The same as otpauth://"),
 });
 export const FactorCode = z.strictObject({ code: z.string().regex(/^\d{6,8}$/, "must be the digits of a code") });
+
+// ── Members ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const roles = ["owner", "admin", "member", "viewer"] as const;
+export const Role = z.enum(roles);
+export type Role = z.infer<typeof Role>;
+/** What a role may do: the same as sluice.role_scopes in SQL, which decides. Beyond it, only owners make and unmake owners. */
+export const roleScopes: Record<Role, readonly ScopeName[]> = {
+  owner: allScopes,
+  admin: allScopes,
+  member: ["documents:read", "documents:write", "search"],
+  viewer: ["documents:read", "search"],
+};
+
+export const OwnOrganization = z.object({ id: z.uuid(), name: z.string(), role: Role });
+export const Member = z.object({ id: z.uuid(), email: z.string().nullable(), role: Role, createdAt: time });
+export type Member = z.infer<typeof Member>;
+export const ChangeMember = z.strictObject({ role: Role });
+export const Invitation = z.object({
+  id: z.uuid(),
+  email: z.string(),
+  role: Role,
+  createdAt: time,
+  expiresAt: time,
+  state: z.enum(["open", "accepted", "revoked", "expired"]),
+});
+export type Invitation = z.infer<typeof Invitation>;
+export const NewInvitation = z.strictObject({
+  email,
+  role: Role,
+  days: z.number().int().min(1).max(30).default(7).describe("How long it can be accepted"),
+});
+export const CreatedInvitation = Invitation.extend({
+  token: z.string().describe("What accepts it; shown this once. Sluice sends no mail: hand it over yourself"),
+});
+export const AcceptInvitation = z.strictObject({ token: z.string().min(1).max(200) });
+export const AcceptedInvitation = z.object({ organizationId: z.uuid(), role: Role });

@@ -11,6 +11,10 @@ export type Database = {
         Args: { p_organization: string; p_caller: Json; p_items: Json; p_window: number };
         Returns: Json;
       };
+      sluice_accept_invitation: {
+        Args: { p_hash: string; p_user: string; p_origin: Json };
+        Returns: Json;
+      };
       sluice_accept_uploads: {
         Args: { p_organization: string; p_caller: Json; p_items: Json; p_window: number };
         Returns: Json;
@@ -50,6 +54,10 @@ export type Database = {
       sluice_cancel_step: {
         Args: { p_limit: number };
         Returns: number;
+      };
+      sluice_change_member: {
+        Args: { p_organization: string; p_caller: Json; p_user: string; p_role: string };
+        Returns: Json;
       };
       sluice_check_session: {
         Args: { p_session: string; p_user: string; p_idle_seconds: number };
@@ -195,6 +203,14 @@ export type Database = {
         Args: { p_reindex: string; p_worker: string; p_lease_ms: number };
         Returns: undefined;
       };
+      sluice_invitations: {
+        Args: { p_organization: string; p_caller: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
+      sluice_invite: {
+        Args: { p_organization: string; p_caller: Json; p_email: string; p_role: string; p_hash: string; p_days: number };
+        Returns: Json;
+      };
       sluice_issue_api_key: {
         Args: { p_organization: string; p_caller: Json; p_name: string; p_prefix: string; p_hash: string; p_scopes: string[]; p_expires_at: string };
         Returns: Json;
@@ -223,12 +239,20 @@ export type Database = {
         Args: { p_organization: string; p_caller: Json; p_before_at: string; p_before_id: string; p_limit: number };
         Returns: Json;
       };
+      sluice_list_members: {
+        Args: { p_organization: string; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
       sluice_list_organizations: {
         Args: { p_after?: string; p_limit?: number };
         Returns: Json;
       };
       sluice_load: {
         Args: { p_organization: string };
+        Returns: Json;
+      };
+      sluice_members: {
+        Args: { p_organization: string; p_caller: Json; p_before_at: string; p_before_id: string; p_limit: number };
         Returns: Json;
       };
       sluice_memberships: {
@@ -259,6 +283,10 @@ export type Database = {
         Args: { p_session: string; p_user: string; p_idle_seconds: number; p_most_seconds: number; p_origin: Json };
         Returns: boolean;
       };
+      sluice_organizations_of: {
+        Args: { p_user: string };
+        Returns: Json;
+      };
       sluice_original: {
         Args: { p_organization: string; p_caller: Json; p_document: string; p_revision: number };
         Returns: Json;
@@ -269,6 +297,10 @@ export type Database = {
       };
       sluice_pause_queues: {
         Args: { p_organization: string; p_caller: Json; p_queues: string[]; p_paused: boolean };
+        Returns: Json;
+      };
+      sluice_place_member: {
+        Args: { p_organization: string; p_user: string; p_role: string };
         Returns: Json;
       };
       sluice_put_chunks: {
@@ -346,6 +378,10 @@ export type Database = {
       sluice_release_lease: {
         Args: { p_name: string; p_holder: string };
         Returns: undefined;
+      };
+      sluice_remove_member: {
+        Args: { p_organization: string; p_caller: Json; p_user: string };
+        Returns: Json;
       };
       sluice_renew_leases: {
         Args: { p_items: Json; p_worker: string; p_lease_ms: number };
@@ -485,6 +521,10 @@ export type Database = {
       };
       sluice_withdraw_api_key: {
         Args: { p_organization: string; p_caller: Json; p_key: string };
+        Returns: Json;
+      };
+      sluice_withdraw_invitation: {
+        Args: { p_organization: string; p_caller: Json; p_invitation: string };
         Returns: Json;
       };
     };

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { createAccounts } from "./accounts.js";
 import { createApiKeys } from "./api-keys.js";
 import { createIntake } from "./intake.js";
+import { createMembers } from "./members.js";
 import { createObjects } from "./objects.js";
 import { createOperations } from "./operations.js";
 import { createReading } from "./reading.js";
@@ -25,6 +26,7 @@ export function createStore(options: StoreOptions) {
     apiKeys: createApiKeys(rpc),
     accounts: createAccounts(options),
     sessions: createSessions(rpc),
+    members: createMembers(rpc),
     intake,
     work: createWork(rpc),
     vectors: createVectors(rpc),

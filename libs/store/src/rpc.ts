@@ -89,6 +89,9 @@ const Refusal = z.object({
   outcome: z.enum([
     "forbidden",
     "scopes_exceeded",
+    "role_exceeded",
+    "last_owner",
+    "invitation_invalid",
     ...reindexRefusals,
     "not_found",
     "batch_closed",

@@ -16,6 +16,7 @@ import { deadLetterOperations } from "./routes/dead-letters.js";
 import { documentOperations } from "./routes/documents.js";
 import { healthOperations } from "./routes/health.js";
 import { ledgerOperations } from "./routes/ledger.js";
+import { memberOperations } from "./routes/members.js";
 import { queueOperations } from "./routes/queues.js";
 import { reindexOperations } from "./routes/reindex.js";
 import { reviewOperations } from "./routes/reviews.js";
@@ -47,6 +48,7 @@ export function createApp(context: GatewayContext): Express {
     ...webhookOperations(context),
     ...authOperations(context),
     ...apiKeyOperations(context),
+    ...memberOperations(context),
     ...serviceOperations(context, described),
     ...healthOperations(context),
   ];
