@@ -31,7 +31,8 @@ $$;
 
 -- True when the caller may do what `p_scope` names in the organization, now. A person's session counts where the caller names it, as gateways do.
 create or replace function sluice.may(p_organization uuid, p_caller jsonb, p_scope text) returns boolean
-language sql stable set search_path = sluice, extensions, pg_temp as $$
+language plpgsql stable set search_path = sluice, extensions, pg_temp as $$
+begin return (
   select case p_caller->>'kind'
     when 'api_key' then exists (
       select from api_keys k where k.id = sluice.caller_id(p_caller) and k.organization_id = p_organization
@@ -40,9 +41,10 @@ language sql stable set search_path = sluice, extensions, pg_temp as $$
       select from memberships m where m.user_id = sluice.caller_id(p_caller) and m.organization_id = p_organization
         and p_scope = any (sluice.role_scopes(m.role)))
       and (p_caller->>'sessionId' is null or exists (
-        select from sessions s where s.id::text = p_caller->>'sessionId' and s.user_id = sluice.caller_id(p_caller) and sluice.is_live(s)))
-    else false end
-$$;
+        select from sessions s where s.id = sluice.caller_id(jsonb_build_object('id', p_caller->>'sessionId')) and s.user_id = sluice.caller_id(p_caller)
+          and sluice.is_live(s)))
+    else false end);
+end $$;
 
 -- What a person does with the account concerns every organization that trusts it.
 create function sluice.audit_person(p_user uuid, p_action text, p_result text, p_origin jsonb) returns void

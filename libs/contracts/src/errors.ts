@@ -447,6 +447,18 @@ const table = {
     title: "The invitation is wrong, used, over, or for another address.",
     advice: "Log in with the address it was made for, or ask for another one.",
   },
+  document_is_child: {
+    kind: "request",
+    status: 409,
+    title: "The document was found in another one and is seen by whoever sees that.",
+    advice: "Restrict the one it was found in.",
+  },
+  subject_unknown: {
+    kind: "request",
+    status: 422,
+    title: "Somebody on the list is no member, or no key, of the organization.",
+    advice: "Check the ids and their kinds.",
+  },
   scopes_exceeded: {
     kind: "request",
     status: 403,

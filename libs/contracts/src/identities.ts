@@ -128,3 +128,19 @@ export const CreatedInvitation = Invitation.extend({
 });
 export const AcceptInvitation = z.strictObject({ token: z.string().min(1).max(200) });
 export const AcceptedInvitation = z.object({ organizationId: z.uuid(), role: Role });
+
+// ── Access lists ────────────────────────────────────────────────────────────────────────────────────────────
+
+export const DocumentAccess = z.object({
+  restricted: z.boolean(),
+  through: z.uuid().nullable().describe("The document it was found in, whose list is its own"),
+  subjects: z.array(Actor).describe("Who sees it, beside owners; empty where it is not restricted"),
+});
+export type DocumentAccess = z.infer<typeof DocumentAccess>;
+/** Null lifts the restriction; an empty list leaves the owners. */
+export const RestrictDocument = z.strictObject({
+  subjects: z
+    .array(z.strictObject({ kind: z.enum(["api_key", "user"]), id: z.uuid() }))
+    .max(500)
+    .nullable(),
+});

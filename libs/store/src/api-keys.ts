@@ -82,7 +82,9 @@ export function createApiKeys(rpc: Rpc) {
       return { id, organizationId, scopes };
     },
     /** Which of these may not go on, by their places. */
-    refused(items: { organizationId: string; caller: object; scope: string }[]): Promise<number[]> {
+    refused(
+      items: { organizationId: string; caller: object; scope: string; documentId?: string }[],
+    ): Promise<number[]> {
       return rpc.call("sluice_refused_callers", { p_items: items as never }, z.array(z.number()));
     },
     /** What the operator does, with the secret key and nobody's leave. */

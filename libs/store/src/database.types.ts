@@ -119,6 +119,10 @@ export type Database = {
         Args: { p_limit: number; p_window: number; p_organizations?: string[] };
         Returns: Json;
       };
+      sluice_document_access: {
+        Args: { p_organization: string; p_caller: Json; p_document: string };
+        Returns: Json;
+      };
       sluice_document_events: {
         Args: { p_organization: string; p_caller: Json; p_document: string; p_after_xid: string; p_after_id: number; p_limit: number };
         Returns: Json;
@@ -401,6 +405,10 @@ export type Database = {
       };
       sluice_reserve_embedding: {
         Args: { p_request: string; p_provider: string; p_model: string; p_shares: Json; p_ttl_ms: number };
+        Returns: Json;
+      };
+      sluice_restrict_document: {
+        Args: { p_organization: string; p_caller: Json; p_document: string; p_subjects: Json };
         Returns: Json;
       };
       sluice_reviews: {

@@ -1,5 +1,6 @@
 /** Postgres and Storage behind Supabase: the truth. Everything goes through functions that name the organization. */
 import { z } from "zod";
+import { createAccess } from "./access.js";
 import { createAccounts } from "./accounts.js";
 import { createApiKeys } from "./api-keys.js";
 import { createIntake } from "./intake.js";
@@ -27,6 +28,7 @@ export function createStore(options: StoreOptions) {
     accounts: createAccounts(options),
     sessions: createSessions(rpc),
     members: createMembers(rpc),
+    access: createAccess(rpc),
     intake,
     work: createWork(rpc),
     vectors: createVectors(rpc),

@@ -90,6 +90,8 @@ const Refusal = z.object({
     "forbidden",
     "scopes_exceeded",
     "role_exceeded",
+    "document_is_child",
+    "subject_unknown",
     "last_owner",
     "invitation_invalid",
     ...reindexRefusals,

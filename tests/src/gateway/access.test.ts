@@ -50,6 +50,8 @@ const access: Record<ScopeName | "any" | "person" | "nobody", string[]> = {
     "GET /v1/api-keys",
     "POST /v1/api-keys",
     "DELETE /v1/api-keys/{id}",
+    "GET /v1/documents/{id}/access",
+    "POST /v1/documents/{id}/access",
     "GET /v1/members",
     "POST /v1/members/{id}",
     "GET /v1/invitations",

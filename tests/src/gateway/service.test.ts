@@ -28,6 +28,8 @@ describe("what the service says of itself", () => {
         `GET ${document}`,
         `DELETE ${document}`,
         `POST ${document}/reprocess`,
+        `GET ${document}/access`,
+        `POST ${document}/access`,
         ...["content", "sections", "pages", "tables", "facts", "chunks", "events", "file", "stream", "why"].map(
           (what) => `GET ${document}/${what}`,
         ),

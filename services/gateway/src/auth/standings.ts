@@ -4,16 +4,21 @@ import type { Scope, ScopeName, Store } from "@sluice/store";
 /** Sees to it that what goes on for long, a stream, ends with the right to it: a key revoked, a session over, a role taken. */
 export interface Standings {
   start(): void;
-  /** Calls `refused` within a second of the caller's losing the scope. Answers how to stop. */
-  watch(scope: Scope, scopeName: ScopeName, refused: () => void): () => void;
+  /** Calls `refused` within a second of the caller's losing the scope, or the document. Answers how to stop. */
+  watch(scope: Scope, wanted: Wanted, refused: () => void): () => void;
   destroy(): Promise<void>;
+}
+
+interface Wanted {
+  scope: ScopeName;
+  documentId?: string;
 }
 
 const everyMs = 500;
 
 /** One question to the database for all that is open, and none while nothing is. Redis has no part in it. */
 export function createStandings(options: { refused: Store["apiKeys"]["refused"]; logger: Logger }): Standings {
-  const watched = new Set<{ organizationId: string; caller: object; scope: ScopeName; refused: () => void }>();
+  const watched = new Set<Wanted & Scope & { refused: () => void }>();
   const loop = createLoop({
     name: "standings",
     everyMs,
@@ -22,7 +27,7 @@ export function createStandings(options: { refused: Store["apiKeys"]["refused"];
     async turn() {
       const all = [...watched];
       if (all.length === 0) return false;
-      const items = all.map(({ organizationId, caller, scope }) => ({ organizationId, caller, scope }));
+      const items = all.map(({ refused: _, ...item }) => item);
       for (const place of await options.refused(items)) {
         const each = all[place];
         if (each !== undefined && watched.delete(each)) each.refused();
@@ -32,8 +37,8 @@ export function createStandings(options: { refused: Store["apiKeys"]["refused"];
   });
   return {
     start: () => loop.start(),
-    watch({ organizationId, caller }, scope, refused) {
-      const each = { organizationId, caller, scope, refused };
+    watch(scope, wanted, refused) {
+      const each = { ...scope, ...wanted, refused };
       watched.add(each);
       return () => void watched.delete(each);
     },

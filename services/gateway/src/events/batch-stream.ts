@@ -49,7 +49,8 @@ export async function streamBatch(context: Context, call: StreamCall): Promise<v
       },
     });
     hear = (event) => {
-      stream.send("progress", progressOf(event, event.documentId));
+      // The batch counts all of its documents; those that not everybody sees are not named.
+      if (!event.restricted) stream.send("progress", progressOf(event, event.documentId));
       watch.soon();
     };
     for (const event of early) hear(event);

@@ -71,6 +71,7 @@ export async function streamDocument(context: Context, call: StreamCall): Promis
     const watch = keepWatch({
       stream,
       scope,
+      documentId: id,
       standings: context.standings,
       everyMs: context.config.http.recheckSeconds * 1_000,
       restMs: 0,

@@ -12,6 +12,8 @@ import type { EventStream } from "./event-stream.js";
 export function keepWatch(options: {
   stream: EventStream;
   scope: Scope;
+  /** Where it is about one, which its reader may cease to see. */
+  documentId?: string;
   standings: Pick<Standings, "watch">;
   everyMs: number;
   restMs: number;
@@ -48,7 +50,8 @@ export function keepWatch(options: {
     expiresAt === null
       ? undefined
       : setTimeout(() => stream.end("expired"), Math.min(2 ** 31 - 1, expiresAt.getTime() - Date.now()));
-  const unwatch = options.standings.watch(options.scope, "documents:read", () => stream.end("refused"));
+  const wanted = { scope: "documents:read" as const, documentId: options.documentId };
+  const unwatch = options.standings.watch(options.scope, wanted, () => stream.end("refused"));
   stream.closed.addEventListener("abort", () => {
     unwatch();
     clearTimeout(timer);
