@@ -191,7 +191,19 @@ describe("a caller", () => {
     });
     const member = randomUUID();
     await store.tenancy.setMember(theirs, member, "owner");
+    const person = async (end?: "this") => {
+      const [id, sessionId] = [randomUUID(), randomUUID()];
+      await store.tenancy.setMember(ours, id, "owner");
+      await store.sessions.open({ id: sessionId, userId: id, idleSeconds: 900, mostSeconds: 900 });
+      if (end !== undefined) await store.sessions.end(id, sessionId, end, "session.close");
+      return { kind: "user", id, sessionId };
+    };
+    const [loggedOut, loggedIn] = [await person("this"), await person()];
     const callers: Record<string, unknown> = {
+      "who has logged out": loggedOut,
+      "with somebody else's session": { ...loggedOut, sessionId: loggedIn.sessionId },
+      "with a session that never was": { ...loggedIn, sessionId: randomUUID() },
+      "with a made-up session": { ...loggedIn, sessionId: "' or true --" },
       "of another organization": { kind: "api_key", id: await key(theirs, allScopes) },
       "with a revoked key": { kind: "api_key", id: revoked },
       "with an expired key": { kind: "api_key", id: expired.id },
@@ -220,7 +232,7 @@ describe("a caller", () => {
     );
     expect(refused).toBe(guarded.length * Object.keys(callers).length);
     const allowed = await supabase.query(
-      "select 1 from sluice.audit_log where organization_id = $1 and result <> 'refused'",
+      "select 1 from sluice.audit_log where organization_id = $1 and result <> 'refused' and action not like 'session.%'",
       [ours],
     );
     expect(allowed).toEqual([]);
