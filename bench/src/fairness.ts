@@ -36,9 +36,9 @@ export async function fairnessBench(args: string[]): Promise<boolean> {
     const info = await stack.start();
     const { gatewayUrl, apiKey, supabaseUrl, supabaseSecretKey, databaseUrl } = info;
     if (databaseUrl === null) throw new Error("The backlog is made by SQL: set SUPABASE_DB_URL.");
-    const { tenancy, supervision } = createStore({ url: supabaseUrl, secretKey: supabaseSecretKey });
+    const { tenancy, apiKeys, supervision } = createStore({ url: supabaseUrl, secretKey: supabaseSecretKey });
     const { id: organizationId } = await tenancy.createOrganization({ name: "second" });
-    const { key } = await tenancy.createApiKey({ organizationId, name: "bench", scopes: allScopes });
+    const { key } = await apiKeys.asOperator.create({ organizationId, name: "bench", scopes: allScopes });
     const [first, second] = [caller(gatewayUrl, apiKey), caller(gatewayUrl, key)];
     let round = 0;
     const ten = async (): Promise<number> => {

@@ -147,7 +147,7 @@ async function acceptance(count: number): Promise<number> {
   try {
     const store = createStore({ url: supabase.url, secretKey: supabase.secretKey, timeoutMs: 600_000 });
     const { id: organizationId } = await store.tenancy.createOrganization({ name: "bench" });
-    const { id } = await store.tenancy.createApiKey({ organizationId, name: "bench", scopes: allScopes });
+    const { id } = await store.apiKeys.asOperator.create({ organizationId, name: "bench", scopes: allScopes });
     const scope = { organizationId, caller: { kind: "api_key" as const, id } };
     const paths = Array.from({ length: count }, () => `${organizationId}/${randomUUID()}`);
     for (let i = 0; i < count; i += 10_000) {

@@ -80,7 +80,7 @@ export async function searchBench(args: string[]): Promise<boolean> {
   try {
     const store = createStore({ url: supabase.url, secretKey: supabase.secretKey, timeoutMs: 3_600_000 });
     const { id: organizationId } = await store.tenancy.createOrganization({ name: "bench" });
-    const { id } = await store.tenancy.createApiKey({ organizationId, name: "bench", scopes: allScopes });
+    const { id } = await store.apiKeys.asOperator.create({ organizationId, name: "bench", scopes: allScopes });
     const search = searcher(store, { organizationId, caller: { kind: "api_key", id } });
     await store.work.registerModel({ id: model, provider: "bench", name: "clustered", dimensions, lexical: false });
 

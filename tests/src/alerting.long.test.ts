@@ -165,10 +165,10 @@ beforeAll(async () => {
     log: () => {},
   });
   info = await stack.start();
-  const { tenancy } = createStore({ url: supabase.url, secretKey: supabase.secretKey });
+  const { apiKeys } = createStore({ url: supabase.url, secretKey: supabase.secretKey });
   const expiresAt = new Date(Date.now() + 30 * 86_400_000);
   const { organizationId } = info;
-  apiKey = (await tenancy.createApiKey({ organizationId, name: "load", scopes: allScopes, expiresAt })).key;
+  apiKey = (await apiKeys.asOperator.create({ organizationId, name: "load", scopes: allScopes, expiresAt })).key;
 
   receiver = createServer((request, response) => {
     const chunks: Buffer[] = [];

@@ -37,7 +37,7 @@ const sealer = (anchors: Anchors, audit: Pick<Store["audit"], "unsealed" | "seal
   createSealer({ audit, keys: by, anchors, anchorMs: 0, metrics: createMetrics("test"), logger });
 const act = async (times = 6) => {
   for (let i = 0; i < times; i++)
-    await store.tenancy.createApiKey({ organizationId, name: `key ${i}`, scopes: allScopes });
+    await store.apiKeys.asOperator.create({ organizationId, name: `key ${i}`, scopes: allScopes });
 };
 const anchorsOf = async (file: string) => readAnchors(await readFile(file, "utf8")).anchors;
 const verdict = (anchors: readonly Anchor[] = []) => verifyAudit(store.audit, keys, anchors);

@@ -307,7 +307,11 @@ describe("a budget", () => {
 
   it("is the admin's to set", async () => {
     const { organizationId } = await pipeline.organization();
-    const { id } = await pipeline.store.tenancy.createApiKey({ organizationId, name: "reader", scopes: ["search"] });
+    const { id } = await pipeline.store.apiKeys.asOperator.create({
+      organizationId,
+      name: "reader",
+      scopes: ["search"],
+    });
     const scope: Scope = { organizationId, caller: { kind: "api_key", id } };
     await expect(set(scope, 1)).rejects.toMatchObject({ code: "forbidden" });
     await expect(pipeline.store.usage.read(scope, 1)).rejects.toMatchObject({ code: "forbidden" });

@@ -159,13 +159,13 @@ describe("what is measured of what it needs", () => {
     const { store, supabase } = pipeline;
     expect((await store.supervision.stats()).keyExpirySeconds).toBeNull();
     const expiresAt = new Date(Date.now() + 3_600_000);
-    const { key } = await store.tenancy.createApiKey({
+    const { key } = await store.apiKeys.asOperator.create({
       organizationId: scope.organizationId,
       name: "ends",
       scopes: [],
       expiresAt,
     });
-    await store.tenancy.authenticateKey(key);
+    await store.apiKeys.authenticate(key);
     await supabase.query("update sluice.api_keys set last_used_at = now() where name = 'ends'");
     const seconds = (await store.supervision.stats()).keyExpirySeconds ?? 0;
     expect(seconds).toBeGreaterThan(0);

@@ -244,7 +244,11 @@ describe("a reindex", () => {
   it("is for admins of the organization", async () => {
     const scope = await filled(1);
     const key = async (organizationId: string, scopes: string[]): Promise<Scope> => {
-      const { id } = await pipeline.store.tenancy.createApiKey({ organizationId, name: "k", scopes: scopes as never });
+      const { id } = await pipeline.store.apiKeys.asOperator.create({
+        organizationId,
+        name: "k",
+        scopes: scopes as never,
+      });
       return { organizationId: scope.organizationId, caller: { kind: "api_key", id } };
     };
     const elsewhere = (await pipeline.organization()).organizationId;

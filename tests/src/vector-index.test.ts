@@ -17,7 +17,7 @@ let small: Scope;
 
 const organization = async (): Promise<Scope> => {
   const { id: organizationId } = await store.tenancy.createOrganization({ name: "test" });
-  const { id } = await store.tenancy.createApiKey({ organizationId, name: "test", scopes: allScopes });
+  const { id } = await store.apiKeys.asOperator.create({ organizationId, name: "test", scopes: allScopes });
   return { organizationId, caller: { kind: "api_key", id } };
 };
 /** Documents of one passage each; every hundredth is tagged `rare`, one `single`, nine of ten are replaced where `replaced`. */

@@ -24,6 +24,7 @@ const outsiders = ["anon", "authenticated", "service_role", "public"];
 
 /** Functions that serve the machinery across organizations. All others name the organization they act in. */
 const system = [
+  "sluice_accept_invitation",
   "sluice_acquire_lease",
   "sluice_audit_chain",
   "sluice_audit_loose",
@@ -34,17 +35,23 @@ const system = [
   "sluice_breakers",
   "sluice_build_vector_index",
   "sluice_cancel_step",
+  "sluice_check_session",
   "sluice_claim_reindex",
   "sluice_collect_deliveries",
+  "sluice_count_attempt",
   "sluice_create_organization",
   "sluice_dispatch",
+  "sluice_end_sessions",
   "sluice_events_since",
   "sluice_expire_deliveries",
   "sluice_expire_idempotency_keys",
   "sluice_expire_reservations",
+  "sluice_expire_sessions",
   "sluice_expire_uploads",
+  "sluice_find_api_keys",
   "sluice_find_vectors",
   "sluice_fold_tallies",
+  "sluice_forgive_attempt",
   "sluice_hand_back",
   "sluice_heartbeat",
   "sluice_hold_reindex",
@@ -54,14 +61,18 @@ const system = [
   "sluice_memberships",
   "sluice_next_stranded",
   "sluice_note_stranger",
+  "sluice_note_failed_sign_in",
   "sluice_objects_erased",
   "sluice_objects_to_erase",
   "sluice_obsolete_jobs",
+  "sluice_open_session",
+  "sluice_organizations_of",
   "sluice_orphaned_objects",
   "sluice_put_embeddings",
   "sluice_recount_state",
   "sluice_recount_step",
   "sluice_recount_tallies",
+  "sluice_refused_callers",
   "sluice_register_model",
   "sluice_reindex_step",
   "sluice_release_embedding",
@@ -70,6 +81,7 @@ const system = [
   "sluice_requeue",
   "sluice_reserve_embedding",
   "sluice_seal_audit",
+  "sluice_sessions",
   "sluice_settle_reindex",
   "sluice_settle_standings",
   "sluice_stats",
@@ -175,10 +187,10 @@ describe("a caller", () => {
     const { id: ours } = await store.tenancy.createOrganization({ name: "ours" });
     const { id: theirs } = await store.tenancy.createOrganization({ name: "theirs" });
     const key = async (organizationId: string, scopes: typeof allScopes | readonly []) =>
-      (await store.tenancy.createApiKey({ organizationId, name: "key", scopes })).id;
+      (await store.apiKeys.asOperator.create({ organizationId, name: "key", scopes })).id;
     const revoked = await key(ours, allScopes);
-    await store.tenancy.revokeApiKey(ours, revoked);
-    const expired = await store.tenancy.createApiKey({
+    await store.apiKeys.asOperator.revoke(ours, revoked);
+    const expired = await store.apiKeys.asOperator.create({
       organizationId: ours,
       name: "expired",
       scopes: allScopes,
@@ -186,7 +198,19 @@ describe("a caller", () => {
     });
     const member = randomUUID();
     await store.tenancy.setMember(theirs, member, "owner");
+    const person = async (end?: "this") => {
+      const [id, sessionId] = [randomUUID(), randomUUID()];
+      await store.tenancy.setMember(ours, id, "owner");
+      await store.sessions.open({ id: sessionId, userId: id, idleSeconds: 900, mostSeconds: 900 });
+      if (end !== undefined) await store.sessions.end(id, sessionId, end, "session.close");
+      return { kind: "user", id, sessionId };
+    };
+    const [loggedOut, loggedIn] = [await person("this"), await person()];
     const callers: Record<string, unknown> = {
+      "who has logged out": loggedOut,
+      "with somebody else's session": { ...loggedOut, sessionId: loggedIn.sessionId },
+      "with a session that never was": { ...loggedIn, sessionId: randomUUID() },
+      "with a made-up session": { ...loggedIn, sessionId: "' or true --" },
       "of another organization": { kind: "api_key", id: await key(theirs, allScopes) },
       "with a revoked key": { kind: "api_key", id: revoked },
       "with an expired key": { kind: "api_key", id: expired.id },
@@ -215,7 +239,7 @@ describe("a caller", () => {
     );
     expect(refused).toBe(guarded.length * Object.keys(callers).length);
     const allowed = await supabase.query(
-      "select 1 from sluice.audit_log where organization_id = $1 and result <> 'refused' and actor_kind <> 'database'",
+      "select 1 from sluice.audit_log where organization_id = $1 and result <> 'refused' and actor_kind <> 'database' and action not like 'session.%'",
       [ours],
     );
     expect(allowed).toEqual([]);
@@ -240,7 +264,7 @@ describe("a caller", () => {
     const [one, two] = await Promise.all(
       ["one", "two"].map(async (name) => {
         const { id: organizationId } = await store.tenancy.createOrganization({ name });
-        const { id } = await store.tenancy.createApiKey({ organizationId, name, scopes: allScopes });
+        const { id } = await store.apiKeys.asOperator.create({ organizationId, name, scopes: allScopes });
         return { organizationId, caller: { kind: "api_key" as const, id } };
       }),
     );
@@ -365,7 +389,7 @@ describe("an outsider", () => {
 describe("the ledger's tables", () => {
   it("only grow, whoever asks", async () => {
     const { id: organizationId } = await store.tenancy.createOrganization({ name: "history" });
-    const { id } = await store.tenancy.createApiKey({ organizationId, name: "key", scopes: allScopes });
+    const { id } = await store.apiKeys.asOperator.create({ organizationId, name: "key", scopes: allScopes });
     const scope = { organizationId, caller: { kind: "api_key" as const, id } };
     const upload = {
       objectPath: randomUUID(),

@@ -1,3 +1,4 @@
+import { describeCode, SluiceError } from "@sluice/contracts";
 import { ConfigError, errorFields, readConfig } from "@sluice/runtime";
 import { createStore, type Store, storeConfig } from "@sluice/store";
 import { InvalidArgumentError } from "commander";
@@ -31,6 +32,13 @@ export async function answered<T>(call: Promise<T>, absent = ""): Promise<T> {
   return call.catch((error: unknown) => {
     const code = errorFields(error).errorCode ?? "";
     if (absent !== "" && code.endsWith("/23503")) throw new CommandError(absent, exitCodes.someFailed);
+    if (error instanceof SluiceError && error.kind === "request") {
+      const { title, advice } = describeCode(error.code);
+      throw new CommandError(
+        absent !== "" && error.code === "not_found" ? absent : `${title} ${advice}`,
+        exitCodes.someFailed,
+      );
+    }
     if ((error as { kind?: unknown }).kind === "outage")
       throw new CommandError("Supabase can't be reached, or is out. Is SUPABASE_URL right?", exitCodes.unreachable);
     throw new CommandError(

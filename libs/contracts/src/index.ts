@@ -22,6 +22,7 @@
 export * from "./api.js";
 export * from "./audit.js";
 export * from "./errors.js";
+export * from "./identities.js";
 export * from "./jobs.js";
 export * from "./operations.js";
 export * from "./parsed.js";

@@ -117,13 +117,13 @@ export function createStack(options: StackOptions): Stack {
     secrets: Secrets,
     supabase: { supabaseUrl: string; supabaseSecretKey: string },
   ) {
-    const { tenancy } = createStore({ url: supabase.supabaseUrl, secretKey: supabase.supabaseSecretKey });
+    const { tenancy, apiKeys } = createStore({ url: supabase.supabaseUrl, secretKey: supabase.supabaseSecretKey });
     if (secrets.apiKey !== undefined && secrets.organizationId !== undefined) {
-      if ((await tenancy.authenticateKey(secrets.apiKey)) !== null)
+      if ((await apiKeys.authenticate(secrets.apiKey)) !== null)
         return { organizationId: secrets.organizationId, apiKey: secrets.apiKey };
     }
     const { id } = await tenancy.createOrganization({ name: "local" });
-    const { key } = await tenancy.createApiKey({ organizationId: id, name: "local", scopes: allScopes });
+    const { key } = await apiKeys.asOperator.create({ organizationId: id, name: "local", scopes: allScopes });
     await at.write("secrets.json", { ...secrets, organizationId: id, apiKey: key });
     return { organizationId: id, apiKey: key };
   }
@@ -150,8 +150,9 @@ export function createStack(options: StackOptions): Stack {
       SUPABASE_SECRET_KEY: given.supabaseSecretKey,
       SUPABASE_PUBLISHABLE_KEY: given.supabasePublishableKey,
       REDIS_URL: given.redisUrl,
+      // Supabase Lite signs with the secret, keeps files in a folder, and has no second factors.
       ...(env.SUPABASE_URL === undefined
-        ? { SUPABASE_JWT_SECRET: secrets.jwtSecret, STORAGE_FOLDER: objectsFolder(at.path) }
+        ? { SUPABASE_JWT_SECRET: secrets.jwtSecret, STORAGE_FOLDER: objectsFolder(at.path), AUTH_MFA: "off" }
         : {}),
       AUDIT_HASH_KEY: env.AUDIT_HASH_KEY ?? secrets.auditHashKey,
       AUDIT_SEAL_KEY: env.AUDIT_SEAL_KEY ?? secrets.auditSealKey,

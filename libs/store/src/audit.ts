@@ -1,10 +1,10 @@
 import { AuditEntry, type AuditQuery } from "@sluice/contracts";
 import { z } from "zod";
 import { listOf, ok } from "./answers.js";
+import { hashKey } from "./api-keys.js";
 import type { ChainHead } from "./audit-chain.js";
 import { type Caller, type Scope, scoped } from "./caller.js";
 import type { Rpc } from "./rpc.js";
-import { hashKey } from "./tenancy.js";
 
 const Head = z.object({ seq: z.number(), mac: z.string() });
 const Unsealed = z.object({

@@ -3,6 +3,8 @@ export interface Caller {
   kind: "api_key" | "user";
   /** The key's or the person's id. */
   id: string;
+  /** A person's: the right ends with it. */
+  sessionId?: string;
   requestId?: string;
   address?: string;
 }

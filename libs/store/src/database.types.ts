@@ -11,6 +11,10 @@ export type Database = {
         Args: { p_organization: string; p_caller: Json; p_items: Json; p_window: number };
         Returns: Json;
       };
+      sluice_accept_invitation: {
+        Args: { p_hash: string; p_user: string; p_origin: Json };
+        Returns: Json;
+      };
       sluice_accept_uploads: {
         Args: { p_organization: string; p_caller: Json; p_items: Json; p_window: number };
         Returns: Json;
@@ -18,6 +22,10 @@ export type Database = {
       sluice_acquire_lease: {
         Args: { p_name: string; p_holder: string; p_ttl_ms: number };
         Returns: number;
+      };
+      sluice_api_keys: {
+        Args: { p_organization: string; p_caller: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
       };
       sluice_audit: {
         Args: { p_organization: string; p_caller: Json; p_filter: Json; p_before: number; p_limit: number };
@@ -67,6 +75,14 @@ export type Database = {
         Args: { p_limit: number };
         Returns: number;
       };
+      sluice_change_member: {
+        Args: { p_organization: string; p_caller: Json; p_user: string; p_role: string };
+        Returns: Json;
+      };
+      sluice_check_session: {
+        Args: { p_session: string; p_user: string; p_idle_seconds: number };
+        Returns: boolean;
+      };
       sluice_chunks_to_embed: {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_model: string; p_after: number; p_limit: number };
         Returns: Json;
@@ -77,6 +93,10 @@ export type Database = {
       };
       sluice_collect_deliveries: {
         Args: { p_limit: number };
+        Returns: number;
+      };
+      sluice_count_attempt: {
+        Args: { p_items: Json };
         Returns: number;
       };
       sluice_create_api_key: {
@@ -119,6 +139,10 @@ export type Database = {
         Args: { p_limit: number; p_window: number; p_organizations?: string[] };
         Returns: Json;
       };
+      sluice_document_access: {
+        Args: { p_organization: string; p_caller: Json; p_document: string };
+        Returns: Json;
+      };
       sluice_document_events: {
         Args: { p_organization: string; p_caller: Json; p_document: string; p_after_xid: string; p_after_id: number; p_limit: number };
         Returns: Json;
@@ -126,6 +150,10 @@ export type Database = {
       sluice_end_reindex: {
         Args: { p_organization: string; p_caller: Json; p_action: string; p_accept_missing: boolean };
         Returns: Json;
+      };
+      sluice_end_sessions: {
+        Args: { p_user: string; p_session: string; p_which: string; p_action: string; p_origin: Json };
+        Returns: number;
       };
       sluice_estimate_reindex: {
         Args: { p_organization: string; p_caller: Json; p_model: string };
@@ -147,6 +175,10 @@ export type Database = {
         Args: { p_limit: number };
         Returns: number;
       };
+      sluice_expire_sessions: {
+        Args: { p_limit: number };
+        Returns: number;
+      };
       sluice_expire_uploads: {
         Args: Record<PropertyKey, never>;
         Returns: undefined;
@@ -154,6 +186,10 @@ export type Database = {
       sluice_fail_stage: {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_worker: string; p_code: string; p_max_attempts: number; p_delay_ms: number; p_duration_ms: number };
         Returns: string;
+      };
+      sluice_find_api_keys: {
+        Args: { p_hash_start: string };
+        Returns: Json;
       };
       sluice_find_vectors: {
         Args: { p_model: string; p_items: Json };
@@ -166,6 +202,10 @@ export type Database = {
       sluice_fold_tallies: {
         Args: { p_limit: number };
         Returns: number;
+      };
+      sluice_forgive_attempt: {
+        Args: { p_forget: string[]; p_less: string[] };
+        Returns: undefined;
       };
       sluice_get_batch: {
         Args: { p_organization: string; p_caller: Json; p_batch: string };
@@ -191,6 +231,18 @@ export type Database = {
         Args: { p_reindex: string; p_worker: string; p_lease_ms: number };
         Returns: undefined;
       };
+      sluice_invitations: {
+        Args: { p_organization: string; p_caller: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
+      sluice_invite: {
+        Args: { p_organization: string; p_caller: Json; p_email: string; p_role: string; p_hash: string; p_days: number };
+        Returns: Json;
+      };
+      sluice_issue_api_key: {
+        Args: { p_organization: string; p_caller: Json; p_name: string; p_prefix: string; p_hash: string; p_scopes: string[]; p_expires_at: string };
+        Returns: Json;
+      };
       sluice_keep_vectors: {
         Args: { p_model: string; p_request: string; p_tokens: number; p_latency_ms: number; p_items: Json };
         Returns: Json;
@@ -207,8 +259,16 @@ export type Database = {
         Args: { p_organization: string; p_limit?: number };
         Returns: Json;
       };
+      sluice_list_api_keys: {
+        Args: { p_organization: string; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
       sluice_list_batches: {
         Args: { p_organization: string; p_caller: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
+      sluice_list_members: {
+        Args: { p_organization: string; p_before_at: string; p_before_id: string; p_limit: number };
         Returns: Json;
       };
       sluice_list_organizations: {
@@ -219,6 +279,10 @@ export type Database = {
         Args: { p_organization: string };
         Returns: Json;
       };
+      sluice_members: {
+        Args: { p_organization: string; p_caller: Json; p_before_at: string; p_before_id: string; p_limit: number };
+        Returns: Json;
+      };
       sluice_memberships: {
         Args: { p_user: string };
         Returns: Json;
@@ -226,6 +290,10 @@ export type Database = {
       sluice_next_stranded: {
         Args: { p_grace_ms: number; p_limit: number };
         Returns: Json;
+      };
+      sluice_note_failed_sign_in: {
+        Args: { p_email: string; p_origin: Json };
+        Returns: undefined;
       };
       sluice_note_refusal: {
         Args: { p_organization: string; p_caller: Json; p_action: string; p_ids: string[] };
@@ -247,6 +315,14 @@ export type Database = {
         Args: { p_items: Json };
         Returns: Json;
       };
+      sluice_open_session: {
+        Args: { p_session: string; p_user: string; p_idle_seconds: number; p_most_seconds: number; p_origin: Json };
+        Returns: boolean;
+      };
+      sluice_organizations_of: {
+        Args: { p_user: string };
+        Returns: Json;
+      };
       sluice_original: {
         Args: { p_organization: string; p_caller: Json; p_document: string; p_revision: number };
         Returns: Json;
@@ -257,6 +333,10 @@ export type Database = {
       };
       sluice_pause_queues: {
         Args: { p_organization: string; p_caller: Json; p_queues: string[]; p_paused: boolean };
+        Returns: Json;
+      };
+      sluice_place_member: {
+        Args: { p_organization: string; p_user: string; p_role: string };
         Returns: Json;
       };
       sluice_put_chunks: {
@@ -311,6 +391,10 @@ export type Database = {
         Args: { p_organization: string; p_caller: Json; p_delivery: string };
         Returns: Json;
       };
+      sluice_refused_callers: {
+        Args: { p_items: Json };
+        Returns: Json;
+      };
       sluice_register_model: {
         Args: { p_id: string; p_provider: string; p_name: string; p_dimensions: number; p_lexical: boolean; p_usd_per_million?: number };
         Returns: undefined;
@@ -331,6 +415,10 @@ export type Database = {
         Args: { p_name: string; p_holder: string };
         Returns: undefined;
       };
+      sluice_remove_member: {
+        Args: { p_organization: string; p_caller: Json; p_user: string };
+        Returns: Json;
+      };
       sluice_renew_leases: {
         Args: { p_items: Json; p_worker: string; p_lease_ms: number };
         Returns: Json;
@@ -349,6 +437,10 @@ export type Database = {
       };
       sluice_reserve_embedding: {
         Args: { p_request: string; p_provider: string; p_model: string; p_shares: Json; p_ttl_ms: number };
+        Returns: Json;
+      };
+      sluice_restrict_document: {
+        Args: { p_organization: string; p_caller: Json; p_document: string; p_subjects: Json };
         Returns: Json;
       };
       sluice_reviews: {
@@ -381,6 +473,10 @@ export type Database = {
       };
       sluice_sections_to_chunk: {
         Args: { p_organization: string; p_ingestion: string; p_generation: number; p_after: number; p_limit: number; p_length: number };
+        Returns: Json;
+      };
+      sluice_sessions: {
+        Args: { p_user: string };
         Returns: Json;
       };
       sluice_set_budget: {
@@ -431,6 +527,10 @@ export type Database = {
         Args: { p_limit: number; p_each: number; p_lease_ms: number };
         Returns: Json;
       };
+      sluice_touch_api_key: {
+        Args: { p_organization: string; p_key: string };
+        Returns: undefined;
+      };
       sluice_touch_request: {
         Args: { p_organization: string; p_key: string };
         Returns: undefined;
@@ -461,6 +561,14 @@ export type Database = {
       };
       sluice_why: {
         Args: { p_organization: string; p_caller: Json; p_document: string };
+        Returns: Json;
+      };
+      sluice_withdraw_api_key: {
+        Args: { p_organization: string; p_caller: Json; p_key: string };
+        Returns: Json;
+      };
+      sluice_withdraw_invitation: {
+        Args: { p_organization: string; p_caller: Json; p_invitation: string };
         Returns: Json;
       };
     };

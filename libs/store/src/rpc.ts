@@ -113,7 +113,19 @@ export const reindexRefusals = [
 ] as const satisfies readonly ErrorCode[];
 
 const Refusal = z.object({
-  outcome: z.enum(["forbidden", ...reindexRefusals, "not_found", "batch_closed", "document_in_progress"]),
+  outcome: z.enum([
+    "forbidden",
+    "scopes_exceeded",
+    "role_exceeded",
+    "document_is_child",
+    "subject_unknown",
+    "last_owner",
+    "invitation_invalid",
+    ...reindexRefusals,
+    "not_found",
+    "batch_closed",
+    "document_in_progress",
+  ]),
 });
 
 /** Throws the request error an outcome stands for; other outcomes pass. */

@@ -60,6 +60,8 @@ const Event = DocumentEvent.omit({ worker: true }).extend({
   organizationId: z.uuid(),
   documentId: z.uuid(),
   batchId: z.uuid().nullable(),
+  /** Not everybody who may read sees the document. */
+  restricted: z.boolean().default(false),
 });
 export type StoredEvent = z.infer<typeof Event>;
 const Events = z.object({ xid: z.string(), id: z.number(), events: z.array(Event) });

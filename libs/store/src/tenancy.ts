@@ -1,29 +1,20 @@
-import { createHash, randomBytes } from "node:crypto";
+import { Member, type Role } from "@sluice/contracts";
 import { z } from "zod";
-import type { Rpc } from "./rpc.js";
+import { before, type TimeCursor } from "./answers.js";
+import { type Rpc, refuse } from "./rpc.js";
 
-export const allScopes = [
-  "documents:read",
-  "documents:write",
-  "documents:delete",
-  "search",
-  "admin",
-  "audit:read",
-] as const;
-export type ScopeName = (typeof allScopes)[number];
-
-const Identity = z.object({ id: z.uuid(), organizationId: z.uuid(), scopes: z.array(z.string()) });
+const Placed = z.object({ outcome: z.enum(["ok", "not_found", "last_owner"]) });
 const Membership = z.object({ organizationId: z.uuid(), role: z.string(), scopes: z.array(z.string()) });
 const Organization = z.object({ id: z.uuid(), name: z.string(), activeModel: z.string().nullable() });
 export type Organization = z.infer<typeof Organization>;
 
-/** Keys have 256 random bits, so a plain hash is as good as a slow one and can be looked up by index. */
-export function hashKey(key: string): string {
-  return createHash("sha256").update(key).digest("hex");
-}
-
-/** Organizations, their members and their keys. */
+/** Organizations and their members, as the operator sets them. */
 export function createTenancy(rpc: Rpc) {
+  /** Throws `last_owner` for who is that. */
+  async function place(organizationId: string, userId: string, role: Role | null): Promise<void> {
+    const args = { p_organization: organizationId, p_user: userId, p_role: role };
+    refuse(await rpc.call("sluice_place_member", args, Placed));
+  }
   return {
     async createOrganization(organization: { name: string }): Promise<{ id: string }> {
       return { id: await rpc.call("sluice_create_organization", { p_name: organization.name }, z.uuid()) };
@@ -32,48 +23,22 @@ export function createTenancy(rpc: Rpc) {
     listOrganizations(after: string | null, limit = 200): Promise<Organization[]> {
       return rpc.call("sluice_list_organizations", { p_after: after, p_limit: limit }, z.array(Organization));
     },
-    async setMember(
-      organizationId: string,
-      userId: string,
-      role: "owner" | "admin" | "member" | "viewer" | "auditor",
-    ): Promise<void> {
-      await rpc.call(
-        "sluice_set_member",
-        { p_organization: organizationId, p_user: userId, p_role: role },
-        z.unknown(),
-      );
+    async setMember(organizationId: string, userId: string, role: Role): Promise<void> {
+      await place(organizationId, userId, role);
+    },
+    /** `not_found` for who is none. */
+    async removeMember(organizationId: string, userId: string): Promise<void> {
+      await place(organizationId, userId, null);
+    },
+    /** Newest first. */
+    async listMembers(organizationId: string, cursor: TimeCursor | null, limit: number) {
+      const args = { p_organization: organizationId, ...before(cursor), p_limit: limit };
+      const items = await rpc.call("sluice_list_members", args, z.array(Member));
+      const last = items.at(-1);
+      return { items, next: items.length < limit || last === undefined ? null : { at: last.createdAt, id: last.id } };
     },
     memberships(userId: string): Promise<z.infer<typeof Membership>[]> {
       return rpc.call("sluice_memberships", { p_user: userId }, z.array(Membership));
-    },
-    /** The key is shown this once; only its hash is stored. */
-    async createApiKey(options: {
-      organizationId: string;
-      name: string;
-      scopes: readonly ScopeName[];
-      expiresAt?: Date;
-    }): Promise<{ id: string; key: string }> {
-      const key = `slc_${randomBytes(32).toString("base64url")}`;
-      const id = await rpc.call(
-        "sluice_create_api_key",
-        {
-          p_organization: options.organizationId,
-          p_name: options.name,
-          p_prefix: key.slice(0, 8),
-          p_hash: hashKey(key),
-          p_scopes: [...options.scopes],
-          p_expires_at: options.expiresAt?.toISOString() ?? null,
-        },
-        z.uuid(),
-      );
-      return { id, key };
-    },
-    revokeApiKey(organizationId: string, keyId: string): Promise<boolean> {
-      return rpc.call("sluice_revoke_api_key", { p_organization: organizationId, p_key: keyId }, z.boolean());
-    },
-    /** Whose key this is; null for one that is wrong, expired or revoked. */
-    authenticateKey(key: string): Promise<z.infer<typeof Identity> | null> {
-      return rpc.call("sluice_authenticate_key", { p_hash: hashKey(key) }, Identity.nullable());
     },
   };
 }

@@ -8,13 +8,16 @@ import { mount } from "./http/mount.js";
 import { problems, sendProblem } from "./http/problems.js";
 import { serveDocs } from "./openapi/docs.js";
 import { describeApi } from "./openapi/document.js";
+import { apiKeyOperations } from "./routes/api-keys.js";
 import { auditOperations } from "./routes/audit.js";
+import { authOperations } from "./routes/auth.js";
 import { batchOperations } from "./routes/batches.js";
 import { contentOperations } from "./routes/content.js";
 import { deadLetterOperations } from "./routes/dead-letters.js";
 import { documentOperations } from "./routes/documents.js";
 import { healthOperations } from "./routes/health.js";
 import { ledgerOperations } from "./routes/ledger.js";
+import { memberOperations } from "./routes/members.js";
 import { queueOperations } from "./routes/queues.js";
 import { reindexOperations } from "./routes/reindex.js";
 import { reviewOperations } from "./routes/reviews.js";
@@ -45,6 +48,9 @@ export function createApp(context: GatewayContext): Express {
     ...reindexOperations(context),
     ...reviewOperations(context),
     ...webhookOperations(context),
+    ...authOperations(context),
+    ...apiKeyOperations(context),
+    ...memberOperations(context),
     ...serviceOperations(context, described),
     ...healthOperations(context),
   ];

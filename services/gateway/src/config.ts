@@ -162,6 +162,49 @@ export const gatewayConfig = {
     issuer: variable("SUPABASE_JWT_ISSUER", z.string().optional(), "What tokens must name as their issuer, if given."),
     audience: variable("SUPABASE_JWT_AUDIENCE", z.string().default("authenticated"), "Whom tokens must be meant for."),
   },
+  people: {
+    signUp: variable(
+      "AUTH_SIGNUP",
+      z.enum(["open", "closed"]).default("open"),
+      "Whether people may sign up by themselves. An account alone gives access to nothing.",
+    ),
+    mfa: variable(
+      "AUTH_MFA",
+      z.enum(["required", "off"]).default("required"),
+      "Whether owners and admins need a second factor (aal2). The embedded Supabase has none: there it is `off`.",
+    ),
+    idleSeconds: variable(
+      "AUTH_IDLE_SECONDS",
+      z.coerce.number().int().min(60).max(86_400).default(900),
+      "After so long without a request a session is over.",
+    ),
+    sessionSeconds: variable(
+      "AUTH_SESSION_SECONDS",
+      z.coerce.number().int().min(60).max(2_592_000).default(43_200),
+      "Longest a session lasts, however much it is used.",
+    ),
+    accountAttempts: variable(
+      "AUTH_ATTEMPTS_PER_ACCOUNT",
+      positive(10),
+      "Failed tries to get into one account within AUTH_LOCK_SECONDS, after which it is locked for as long.",
+    ),
+    addressAttempts: variable(
+      "AUTH_ATTEMPTS_PER_ADDRESS",
+      positive(100),
+      "The same by the address they come from (of IPv6, its /64).",
+    ),
+    lockSeconds: variable(
+      "AUTH_LOCK_SECONDS",
+      z.coerce.number().int().min(1).max(86_400).default(900),
+      "Over how long tries are counted, and for how long too many lock.",
+    ),
+    answerMs: variable(
+      "AUTH_ANSWER_MS",
+      z.coerce.number().int().min(0).max(10_000).default(1_000),
+      "When sign-up, reset and a failed login are answered, whoever exists; milliseconds.",
+    ),
+    redirectUrl: variable("AUTH_REDIRECT_URL", z.url().optional(), "Where the links in Supabase's mails lead back to."),
+  },
   signedUrlSeconds: variable(
     "SIGNED_URL_SECONDS",
     z.coerce.number().int().min(10).max(3_600).default(120),

@@ -5,7 +5,10 @@ import { createProducer, createRequestLimits, type Producer } from "@sluice/queu
 import type { Logger, Metrics, ServiceTools } from "@sluice/runtime";
 import { createStore, type Store } from "@sluice/store";
 import { z } from "zod";
-import { type Authenticate, createAuthenticate } from "./auth/authenticate.js";
+import { createAttempts } from "./auth/attempts.js";
+import { type Authenticator, createAuthenticator } from "./auth/authenticate.js";
+import { createPeople, type People } from "./auth/people.js";
+import { createStandings, type Standings } from "./auth/standings.js";
 import { createTokenVerifier } from "./auth/tokens.js";
 import type { GatewayConfig } from "./config.js";
 import { createEventStreams, type EventStreams } from "./events/event-stream.js";
@@ -23,12 +26,14 @@ export interface GatewayContext {
   embeddings: Pick<EmbeddingProvider, "model" | "embed">;
   /** All models that are configured, the first before the next. */
   models: Pick<EmbeddingProvider, "model" | "embed">[];
-  authenticate: Authenticate;
+  authenticate: Authenticator;
+  people: People;
   /** Throws while the organization, or all together, have too much waiting. */
   admit: (organizationId: string) => Promise<void>;
   limits: Limits;
   poller: EventPoller;
   streams: EventStreams;
+  standings: Standings;
   /** By which the audit names queries without repeating them. */
   auditKey: string;
   version: string;
@@ -71,11 +76,24 @@ export function createContext(
     producer,
     embeddings,
     models: [embeddings, ...others],
-    authenticate: createAuthenticate({ tenancy: store.tenancy, verifyToken }),
+    authenticate: createAuthenticator({ ...store, verifyToken, ...config.people }),
+    people: createPeople({
+      accounts: store.accounts,
+      sessions: store.sessions,
+      verifyToken,
+      attempts: createAttempts({
+        sessions: store.sessions,
+        secretKey: config.store.secretKey,
+        limits: config.people,
+      }),
+      config: config.people,
+      logger,
+    }),
     admit: createCaps(store, config.caps),
     limits: createLimits({ limits, quotas, refusedCost: config.rates.refusedCost }),
     poller: createEventPoller({ eventsSince: store.supervision.eventsSince, onNudge: producer.onNudge, logger }),
     streams: createEventStreams(),
+    standings: createStandings({ refused: store.apiKeys.refused, logger }),
     auditKey: config.auditHashKey ?? randomBytes(32).toString("base64"),
     version,
     destroy: limits.destroy,

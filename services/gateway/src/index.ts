@@ -26,6 +26,7 @@ export function createGateway(config: GatewayConfig, tools: ServiceTools, overri
     async start() {
       await refuseEviction(config.queue);
       context.poller.start();
+      context.standings.start();
       await server.listen();
       tools.logger.info("http.listening", { port: server.port });
     },
@@ -40,6 +41,7 @@ export function createGateway(config: GatewayConfig, tools: ServiceTools, overri
         context.streams.endAll();
         await closed;
         await context.poller.destroy();
+        await context.standings.destroy();
         await context.producer.destroy();
         await context.destroy();
       })();

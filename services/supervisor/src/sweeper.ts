@@ -52,6 +52,7 @@ export function createSweeper(deps: { store: Store; metrics: Metrics; logger: Lo
     async answers() {
       await supervision.expireRequests();
       await deps.store.intake.expireUploads();
+      await deps.store.sessions.expire(1_000);
       return { count: 0, more: false };
     },
   };

@@ -86,7 +86,7 @@ it("holds every refusal: by scope, by a key that is gone, by a key that never wa
   const weak = await g.newTenant(["documents:read"], tenant.scope.organizationId);
   const id = "11111111-1111-4111-8111-111111111111";
   expect((await g.call(`/v1/documents/${id}`, { key: weak.key, method: "DELETE" })).status).toBe(403);
-  await g.pipeline.store.tenancy.revokeApiKey(tenant.scope.organizationId, weak.keyId);
+  await g.pipeline.store.apiKeys.asOperator.revoke(tenant.scope.organizationId, weak.keyId);
   const fresh = await g.newGateway();
   const revoked = await g.call(`http://127.0.0.1:${fresh.port}/v1/documents`, { key: weak.key });
   expect(revoked.status).toBe(401);

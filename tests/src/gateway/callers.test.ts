@@ -33,36 +33,39 @@ describe("who may call", () => {
 
   it("lets people in by their token, for what their role allows", async () => {
     const { jwtSecret } = g.pipeline.supabase;
-    const [viewer, stranger] = [randomUUID(), randomUUID()];
-    await g.pipeline.store.tenancy.setMember(g.tenant.scope.organizationId, viewer, "viewer");
-    const as = (token: string) => ({ key: null, headers: { authorization: `Bearer ${token}` } });
-    expect(await g.call("/v1/documents", as(tokenOf(viewer, jwtSecret)))).toMatchObject({ status: 200 });
-    expect(await g.upload([{ bytes: "x" }], {}, as(tokenOf(viewer, jwtSecret)))).toMatchObject({
-      status: 403,
-      body: { code: "forbidden" },
-    });
-    expect(await g.call("/v1/documents", as(tokenOf(stranger, jwtSecret)))).toMatchObject({ status: 403 });
+    const [viewer, stranger] = [await g.newPerson("viewer"), await g.newPerson()];
+    expect(await g.call("/v1/documents", viewer.as)).toMatchObject({ status: 200 });
+    expect(await g.upload([{ bytes: "x" }], {}, viewer.as)).toMatchObject({ status: 403, body: { code: "forbidden" } });
+    expect(await g.call("/v1/documents", stranger.as)).toMatchObject({ status: 403 });
+    const claims = { session_id: viewer.sessionId };
     const refused = [
-      tokenOf(viewer, "another secret altogether"),
-      tokenOf(viewer, jwtSecret, { exp: 1 }),
-      tokenOf(viewer, jwtSecret, { exp: undefined }),
-      tokenOf(viewer, jwtSecret, { aud: "anon" }),
-      tokenOf("not-a-uuid", jwtSecret),
-      tokenOf(viewer, jwtSecret, {}, { alg: "none" }),
-      tokenOf(viewer, jwtSecret, {}, { alg: "HS512" }),
+      tokenOf(viewer.id, "another secret altogether", claims),
+      tokenOf(viewer.id, jwtSecret, { ...claims, exp: 1 }),
+      tokenOf(viewer.id, jwtSecret, { ...claims, exp: undefined }),
+      tokenOf(viewer.id, jwtSecret, { ...claims, nbf: 9_999_999_999 }),
+      tokenOf(viewer.id, jwtSecret, { ...claims, aud: "anon" }),
+      tokenOf(viewer.id, jwtSecret, { ...claims, iss: "https://elsewhere.example/auth/v1" }),
+      tokenOf("not-a-uuid", jwtSecret, claims),
+      tokenOf(viewer.id, jwtSecret, claims, { alg: "none" }),
+      tokenOf(viewer.id, jwtSecret, claims, { alg: "HS512" }),
+      // Without a session, of one that nobody began, or of somebody else's.
+      tokenOf(viewer.id, jwtSecret),
+      tokenOf(viewer.id, jwtSecret, { session_id: randomUUID() }),
+      tokenOf(viewer.id, jwtSecret, { session_id: stranger.sessionId }),
     ];
-    for (const token of refused) expect((await g.call("/v1/documents", as(token))).status).toBe(401);
+    for (const token of refused) {
+      const answer = await g.call("/v1/documents", { key: null, headers: { authorization: `Bearer ${token}` } });
+      expect([token, answer.status]).toEqual([token, 401]);
+    }
   });
 
   it("asks people of several organizations to name one", async () => {
-    const person = randomUUID();
-    for (const { scope } of [g.tenant, other]) {
-      await g.pipeline.store.tenancy.setMember(scope.organizationId, person, "member");
-    }
+    const person = await g.newPerson("member");
+    await g.pipeline.store.tenancy.setMember(other.scope.organizationId, person.id, "member");
     const as = (organization?: string) => ({
       key: null,
       headers: {
-        authorization: `Bearer ${tokenOf(person, g.pipeline.supabase.jwtSecret)}`,
+        ...person.as.headers,
         ...(organization === undefined ? {} : { "x-organization": organization }),
       },
     });
@@ -89,7 +92,7 @@ describe("who may call", () => {
   it("refuses a key within moments of its being revoked", async () => {
     const { key, keyId, scope } = await g.newTenant(["documents:read"], g.tenant.scope.organizationId);
     expect((await g.call("/v1/documents", { key })).status).toBe(200);
-    await g.pipeline.store.tenancy.revokeApiKey(scope.organizationId, keyId);
+    await g.pipeline.store.apiKeys.asOperator.revoke(scope.organizationId, keyId);
     while ((await g.call("/v1/documents", { key })).status !== 401) await new Promise((r) => setTimeout(r, 50));
   });
 

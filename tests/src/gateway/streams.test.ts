@@ -97,7 +97,7 @@ it("ends for a key that was revoked", async () => {
   const { key, keyId, scope } = await g.newTenant(["documents:read"], g.tenant.scope.organizationId);
   const stream = await open(`/v1/documents/${id}/stream`, { "x-api-key": key });
   await stream.next();
-  await g.pipeline.store.tenancy.revokeApiKey(scope.organizationId, keyId);
+  await g.pipeline.store.apiKeys.asOperator.revoke(scope.organizationId, keyId);
   expect((await stream.until("end")).at(-1)).toMatchObject({ data: { reason: "refused" } });
 });
 

@@ -1,12 +1,22 @@
+import { randomUUID } from "node:crypto";
+import type { Role } from "@sluice/contracts";
 import { createGateway, type Gateway, type GatewayOverrides, gatewayConfig } from "@sluice/gateway";
 import { createLogger, createMetrics, readConfig } from "@sluice/runtime";
 import { allScopes, type Scope, type ScopeName } from "@sluice/store";
 import { createPipeline, type Pipeline } from "../support/pipeline.js";
+import { tokenOf } from "./tokens.js";
 
 export interface Tenant {
   scope: Scope;
   key: string;
   keyId: string;
+}
+
+export interface Person {
+  id: string;
+  sessionId: string;
+  /** What a call by this person is sent with. */
+  as: { key: null; headers: { authorization: string } };
 }
 
 export interface Answer {
@@ -31,6 +41,8 @@ export interface GatewayFixture {
   gateway: Gateway;
   tenant: Tenant;
   newTenant(scopes?: readonly ScopeName[], organizationId?: string): Promise<Tenant>;
+  /** Somebody with a role in the organization and a live session. */
+  newPerson(role?: Role, organizationId?: string): Promise<Person>;
   newGateway(env?: Record<string, string>, overrides?: GatewayOverrides): Promise<Gateway>;
   call(path: string, options?: CallOptions): Promise<Answer>;
   upload(files: UploadFile[], fields?: Record<string, string>, options?: CallOptions): Promise<Answer>;
@@ -66,6 +78,8 @@ export async function createGatewayFixture(env: Record<string, string> = {}): Pr
       ...pipeline.env,
       PORT: "0",
       SUPABASE_JWT_SECRET: pipeline.supabase.jwtSecret,
+      AUTH_MFA: "off",
+      AUTH_ANSWER_MS: "10",
       ...env,
       ...more,
     });
@@ -77,8 +91,16 @@ export async function createGatewayFixture(env: Record<string, string> = {}): Pr
   }
   async function newTenant(scopes: readonly ScopeName[] = allScopes, organizationId?: string): Promise<Tenant> {
     const id = organizationId ?? (await pipeline.store.tenancy.createOrganization({ name: "test" })).id;
-    const key = await pipeline.store.tenancy.createApiKey({ organizationId: id, name: "test", scopes });
+    const key = await pipeline.store.apiKeys.asOperator.create({ organizationId: id, name: "test", scopes });
     return { scope: { organizationId: id, caller: { kind: "api_key", id: key.id } }, key: key.key, keyId: key.id };
+  }
+  async function newPerson(role?: Role, organizationId = tenant.scope.organizationId): Promise<Person> {
+    const [id, sessionId] = [randomUUID(), randomUUID()];
+    const { store, supabase } = pipeline;
+    if (role !== undefined) await store.tenancy.setMember(organizationId, id, role);
+    await store.sessions.open({ id: sessionId, userId: id, idleSeconds: 900, mostSeconds: 3_600 });
+    const token = tokenOf(id, supabase.jwtSecret, { session_id: sessionId });
+    return { id, sessionId, as: { key: null, headers: { authorization: `Bearer ${token}` } } };
   }
   const gateway = await newGateway();
   const tenant = await newTenant();
@@ -106,6 +128,7 @@ export async function createGatewayFixture(env: Record<string, string> = {}): Pr
     gateway,
     tenant,
     newTenant,
+    newPerson,
     newGateway,
     call,
     urlOf,

@@ -111,7 +111,7 @@ export async function createPipeline(overrides: Record<string, string> = {}): Pr
     env,
     async organization(name = "test") {
       const { id: organizationId } = await store.tenancy.createOrganization({ name });
-      const { id } = await store.tenancy.createApiKey({ organizationId, name, scopes: allScopes });
+      const { id } = await store.apiKeys.asOperator.create({ organizationId, name, scopes: allScopes });
       return { organizationId, caller: { kind: "api_key", id } };
     },
     async start(...names) {

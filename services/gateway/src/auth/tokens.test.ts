@@ -42,6 +42,44 @@ describe("tokens signed with a key that Supabase publishes", () => {
     expect(holder.expiresAt.getTime()).toBeGreaterThan(Date.now() + 3_590_000);
   });
 
+  it("name this Supabase as their issuer, where another is not configured", async () => {
+    const verify = createTokenVerifier({ supabaseUrl, audience: "authenticated" });
+    const own = `${supabaseUrl.replace(/\/$/, "")}/auth/v1`;
+    expect(await verify(await sign("authenticated", own))).toMatchObject({ userId });
+    await expect(verify(await sign())).rejects.toMatchObject({ code: "unauthenticated" });
+  });
+
+  it("are refused before their time and after it, give or take the skew", async () => {
+    const verify = createTokenVerifier({ supabaseUrl, audience: "authenticated" });
+    const at = (claims: { nbf?: number; exp: number }) =>
+      new SignJWT(claims)
+        .setProtectedHeader({ alg: "ES256", kid: "k1" })
+        .setSubject(userId)
+        .setAudience("authenticated")
+        .sign(keys.privateKey);
+    const now = Math.floor(Date.now() / 1_000);
+    expect(await verify(await at({ exp: now + 60, nbf: now }))).toMatchObject({ userId });
+    for (const claims of [{ exp: now - 60 }, { exp: now + 600, nbf: now + 60 }])
+      await expect(verify(await at(claims))).rejects.toMatchObject({ code: "unauthenticated" });
+  });
+
+  it("say by which session, and whether a second factor was given", async () => {
+    const verify = createTokenVerifier({ supabaseUrl, audience: "authenticated" });
+    const saying = (claims: object) =>
+      new SignJWT({ ...claims })
+        .setProtectedHeader({ alg: "ES256", kid: "k1" })
+        .setSubject(userId)
+        .setAudience("authenticated")
+        .setExpirationTime("1h")
+        .sign(keys.privateKey);
+    expect(await verify(await saying({ session_id: userId.toUpperCase(), aal: "aal2" }))).toMatchObject({
+      sessionId: userId,
+      hasSecondFactor: true,
+    });
+    for (const claims of [{}, { session_id: 7, aal: ["aal2"] }, { session_id: "x", aal: "aal1" }])
+      expect(await verify(await saying(claims))).toMatchObject({ sessionId: null, hasSecondFactor: false });
+  });
+
   it("are refused for another audience, another issuer, or another key", async () => {
     const verify = createTokenVerifier({ supabaseUrl, audience: "authenticated", issuer: "https://auth.example" });
     const refused = { code: "unauthenticated" };
@@ -63,7 +101,8 @@ describe("tokens signed with a key that Supabase publishes", () => {
       .sign(new TextEncoder().encode(secret));
     const options = { supabaseUrl, audience: "authenticated" };
     expect(await createTokenVerifier({ ...options, secret })(hs256)).toMatchObject({ userId });
-    expect(await createTokenVerifier({ ...options, secret })(await sign())).toMatchObject({ userId });
+    const both = { ...options, secret, issuer: "https://auth.example" };
+    expect(await createTokenVerifier(both)(await sign())).toMatchObject({ userId });
     await expect(createTokenVerifier(options)(hs256)).rejects.toMatchObject({ code: "unauthenticated" });
   });
 

@@ -2,9 +2,13 @@ import { SluiceError } from "@sluice/contracts";
 import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import { isUuid } from "../http/validate.js";
 
-/** Who a token stands for, and until when. */
+/** Who a token stands for, by which session, and until when. */
 export interface TokenHolder {
   userId: string;
+  /** Null in a token that names none: it is good for nothing. */
+  sessionId: string | null;
+  /** A second factor was given (`aal2`). */
+  hasSecondFactor: boolean;
   expiresAt: Date;
 }
 
@@ -29,16 +33,15 @@ const badToken = [
 export function createTokenVerifier(options: {
   supabaseUrl: string;
   secret?: string;
+  /** What tokens must name; where it is not given, one that names an issuer must name this Supabase. */
   issuer?: string;
   audience: string;
 }): (token: string) => Promise<TokenHolder> {
+  const base = options.supabaseUrl.replace(/\/+$/, "");
   const secret = options.secret === undefined ? undefined : new TextEncoder().encode(options.secret);
-  const published = createRemoteJWKSet(
-    new URL(`${options.supabaseUrl.replace(/\/+$/, "")}/auth/v1/.well-known/jwks.json`),
-    {
-      timeoutDuration: 5_000,
-    },
-  );
+  const published = createRemoteJWKSet(new URL(`${base}/auth/v1/.well-known/jwks.json`), {
+    timeoutDuration: 5_000,
+  });
   const checks = {
     audience: options.audience,
     clockTolerance: skewSeconds,
@@ -54,13 +57,26 @@ export function createTokenVerifier(options: {
     return (await jwtVerify(token, secret, { ...checks, algorithms: ["HS256"] })).payload;
   };
   return async (token) => {
-    const { sub, exp } = await verify(token).catch((error: unknown) => {
+    const {
+      sub,
+      exp,
+      iss,
+      session_id: session,
+      aal,
+    } = await verify(token).catch((error: unknown) => {
       if (error instanceof SluiceError) throw error;
       const bad = badToken.some((kind) => error instanceof kind);
       throw new SluiceError(bad ? "unauthenticated" : "database_unavailable", { cause: error });
     });
     if (sub === undefined || exp === undefined || !isUuid(sub)) throw new SluiceError("unauthenticated");
-    return { userId: sub, expiresAt: new Date((exp + skewSeconds) * 1_000) };
+    if (options.issuer === undefined && iss !== undefined && iss !== `${base}/auth/v1`)
+      throw new SluiceError("unauthenticated");
+    return {
+      userId: sub.toLowerCase(),
+      sessionId: typeof session === "string" && isUuid(session) ? session.toLowerCase() : null,
+      hasSecondFactor: aal === "aal2",
+      expiresAt: new Date((exp + skewSeconds) * 1_000),
+    };
   };
 }
 

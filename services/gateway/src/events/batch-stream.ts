@@ -3,7 +3,7 @@ import type { GatewayContext } from "../context.js";
 import { progressOf, type StreamCall } from "./document-stream.js";
 import { keepWatch } from "./keep-watch.js";
 
-type Context = Pick<GatewayContext, "store" | "poller" | "streams" | "logger" | "config">;
+type Context = Pick<GatewayContext, "store" | "poller" | "streams" | "standings" | "logger" | "config">;
 
 /** A batch is counted anew this often at most while things happen, and this often while nothing seems to. */
 const restMs = 1_000;
@@ -34,6 +34,8 @@ export async function streamBatch(context: Context, call: StreamCall): Promise<v
 
     const watch = keepWatch({
       stream,
+      scope,
+      standings: context.standings,
       everyMs: Math.min(idleMs, context.config.http.recheckSeconds * 1_000),
       restMs,
       expiresAt: call.expiresAt,
@@ -47,7 +49,8 @@ export async function streamBatch(context: Context, call: StreamCall): Promise<v
       },
     });
     hear = (event) => {
-      stream.send("progress", progressOf(event, event.documentId));
+      // The batch counts all of its documents; those that not everybody sees are not named.
+      if (!event.restricted) stream.send("progress", progressOf(event, event.documentId));
       watch.soon();
     };
     for (const event of early) hear(event);

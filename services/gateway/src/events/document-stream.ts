@@ -5,7 +5,7 @@ import type { GatewayContext } from "../context.js";
 import { isAfter, lastSeen } from "./event-stream.js";
 import { keepWatch } from "./keep-watch.js";
 
-type Context = Pick<GatewayContext, "store" | "poller" | "streams" | "logger" | "config">;
+type Context = Pick<GatewayContext, "store" | "poller" | "streams" | "standings" | "logger" | "config">;
 export interface StreamCall {
   scope: Scope;
   id: string;
@@ -70,6 +70,9 @@ export async function streamDocument(context: Context, call: StreamCall): Promis
 
     const watch = keepWatch({
       stream,
+      scope,
+      documentId: id,
+      standings: context.standings,
       everyMs: context.config.http.recheckSeconds * 1_000,
       restMs: 0,
       expiresAt: call.expiresAt,

@@ -1,13 +1,20 @@
 import { SluiceError } from "@sluice/contracts";
 import { errorFields, type Logger } from "@sluice/runtime";
+import type { Scope } from "@sluice/store";
+import type { Standings } from "../auth/standings.js";
 import type { EventStream } from "./event-stream.js";
 
 /**
  * Calls `look` when asked to and at least every `everyMs`, one at a time and no more often than every `restMs`, until the stream has
- * ended. Each look goes through a function that checks the caller again: a key that was revoked ends the stream.
+ * ended. Each look goes through a function that checks the caller again, and between looks the caller's standing is watched: a key that
+ * was revoked ends the stream within a second.
  */
 export function keepWatch(options: {
   stream: EventStream;
+  scope: Scope;
+  /** Where it is about one, which its reader may cease to see. */
+  documentId?: string;
+  standings: Pick<Standings, "watch">;
   everyMs: number;
   restMs: number;
   expiresAt: Date | null;
@@ -43,7 +50,10 @@ export function keepWatch(options: {
     expiresAt === null
       ? undefined
       : setTimeout(() => stream.end("expired"), Math.min(2 ** 31 - 1, expiresAt.getTime() - Date.now()));
+  const wanted = { scope: "documents:read" as const, documentId: options.documentId };
+  const unwatch = options.standings.watch(options.scope, wanted, () => stream.end("refused"));
   stream.closed.addEventListener("abort", () => {
+    unwatch();
     clearTimeout(timer);
     clearTimeout(expiry);
   });

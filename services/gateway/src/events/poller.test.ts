@@ -19,6 +19,7 @@ const event = (id: number, documentId: string, batchId: string | null = null): S
   durationMs: 1,
   code: null,
   at: "2024-01-01T00:00:00Z",
+  restricted: false,
 });
 
 /** A database's events, with how often they were asked for. */

@@ -1,8 +1,9 @@
 import { SluiceError } from "@sluice/contracts";
-import { type RequestHandler, Router } from "express";
+import { type Request, type RequestHandler, Router } from "express";
 import { z } from "zod";
+import type { Identity, Person } from "../auth/authenticate.js";
 import type { GatewayContext } from "../context.js";
-import { exchangeOf } from "./exchange.js";
+import { type Exchange, exchangeOf } from "./exchange.js";
 import { withIdempotency } from "./idempotency.js";
 import { createJsonReader, createLinesReader } from "./json.js";
 import type { Answer, Operation } from "./operation.js";
@@ -37,6 +38,24 @@ export function mount(context: GatewayContext, operations: readonly Operation[])
   return router;
 }
 
+/** Who asks, as the operation wants to know it; a refusal counts and is written down. */
+async function identify(
+  { authenticate, limits, ...context }: GatewayContext,
+  { scope }: Operation,
+  request: Request,
+  exchange: Exchange,
+): Promise<{ person: Person | null; identity?: Identity }> {
+  try {
+    if (scope === null) return { person: null };
+    if (scope === "person") return { person: await authenticate.person(request, exchange) };
+    return { person: null, identity: await authenticate.caller(request, exchange) };
+  } catch (thrown) {
+    if (thrown instanceof SluiceError && thrown.code === "unauthenticated") await limits.refused(request);
+    await noteStranger(context, request, exchange, thrown);
+    throw thrown;
+  }
+}
+
 function serve(
   context: GatewayContext,
   operation: Operation,
@@ -48,18 +67,11 @@ function serve(
     // A stream has no headers worth asking for, and asking would open it.
     if (request.method === "HEAD" && operation.path.endsWith("/stream")) throw new SluiceError("method_not_allowed");
     if (operation.isUnlimited !== true) await context.limits.enter(request, response);
-    const identity =
-      operation.scope === null
-        ? undefined
-        : await context.authenticate(request, exchange).catch(async (thrown: unknown) => {
-            if (thrown instanceof SluiceError && thrown.code === "unauthenticated")
-              await context.limits.refused(request);
-            await noteStranger(context, request, exchange, thrown);
-            throw thrown;
-          });
+    const isOpen = operation.scope === null || operation.scope === "person";
+    const { person, identity } = await identify(context, operation, request, exchange);
     if (identity !== undefined) await context.limits.identified(identity.scope.caller, response);
     const { scopes = [], scope = nobody, expiresAt = null } = identity ?? {};
-    if (operation.scope !== null && operation.scope !== "any" && !scopes.includes(operation.scope)) {
+    if (!isOpen && operation.scope !== "any" && !scopes.includes(operation.scope ?? "")) {
       await noteForbidden(context, request, exchange, scope);
       throw new SluiceError("forbidden");
     }
@@ -82,6 +94,7 @@ function serve(
         scope,
         scopes,
         expiresAt,
+        person,
         id: id.toLowerCase(),
         action,
         query,

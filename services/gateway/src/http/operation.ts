@@ -2,6 +2,7 @@ import type { ErrorCode } from "@sluice/contracts";
 import type { Scope, ScopeName } from "@sluice/store";
 import type { Request, Response } from "express";
 import type { z } from "zod";
+import type { Person } from "../auth/authenticate.js";
 import type { NameProblem } from "./validate.js";
 
 /** A call that was let in and whose input fits. */
@@ -11,6 +12,8 @@ export interface Call<Q, B> {
   scopes: readonly string[];
   /** When the caller's token ends, where it is a token. */
   expiresAt: Date | null;
+  /** Of an operation of scope `person`. */
+  person: Person | null;
   /** `{id}` of the path; a uuid. */
   id: string;
   /** `{action}` of the path. */
@@ -41,8 +44,11 @@ export interface OperationOf<Q, B> {
   tag: string;
   summary: string;
   description?: string;
-  /** What the caller must be allowed; `any` for whoever has a valid credential, null for everybody. */
-  scope: ScopeName | "any" | null;
+  /**
+   * What the caller must be allowed; `any` for whoever has a valid credential of an organization, `person` for somebody with a
+   * session, of whatever organization or none, null for everybody.
+   */
+  scope: ScopeName | "any" | "person" | null;
   query?: z.ZodType<Q>;
   /** A JSON body; one that may be empty is read as `{}`. */
   body?: z.ZodType<B>;

@@ -18,8 +18,10 @@ const problemType = "application/problem+json";
 /** The codes a call can be answered with, from what it declares. */
 function codesOf(operation: Operation): ErrorCode[] {
   const codes: ErrorCode[] = [];
-  if (operation.scope !== null)
-    codes.push("unauthenticated", "forbidden", "organization_ambiguous", "database_unavailable");
+  if (operation.scope === null || operation.scope === "person") {
+    if (operation.scope === "person") codes.push("unauthenticated");
+    if (operation.tag === "auth") codes.push("database_unavailable");
+  } else codes.push("unauthenticated", "forbidden", "organization_ambiguous", "mfa_required", "database_unavailable");
   if (operation.isUnlimited !== true) codes.push("rate_limited");
   if (operation.path.includes("{id}")) codes.push("not_found");
   if (operation.query !== undefined || operation.multipart === true) codes.push("request_invalid");
@@ -59,7 +61,7 @@ function problemAnswers(operation: Operation): RouteConfig["responses"] {
 
 function headersOf(operation: Operation) {
   const headers: Record<string, z.ZodType> = {};
-  if (operation.scope !== null) {
+  if (operation.scope !== null && operation.scope !== "person") {
     headers["X-Organization"] = z.uuid().optional().describe("For people who belong to several organizations");
   }
   if (operation.idempotency !== undefined) {
@@ -107,7 +109,7 @@ function routeOf(operation: Operation): RouteConfig {
     summary,
     operationId: `${method}${path.replace(/[{}]/g, "").replace(/[^a-zA-Z0-9]+(\w)/g, (_all, letter: string) => letter.toUpperCase())}`,
     ...(description === undefined ? {} : { description }),
-    security: scope === null ? [] : [{ apiKey: [] }, { bearer: [] }],
+    security: scope === null ? [] : scope === "person" ? [{ bearer: [] }] : [{ apiKey: [] }, { bearer: [] }],
     ...(scope === null || scope === "any" ? {} : { "x-scope": scope }),
     request: {
       ...(path.includes("{id}") ? { params: z.object({ id: z.uuid() }) } : {}),

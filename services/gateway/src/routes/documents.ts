@@ -1,4 +1,12 @@
-import { Document, DocumentListQuery, DocumentQuery, list, Receipt } from "@sluice/contracts";
+import {
+  Document,
+  DocumentAccess,
+  DocumentListQuery,
+  DocumentQuery,
+  list,
+  Receipt,
+  RestrictDocument,
+} from "@sluice/contracts";
 import type { GatewayContext } from "../context.js";
 import { decodeCursor, encodeCursor, TimePlace } from "../http/cursor.js";
 import { type Operation, operation } from "../http/operation.js";
@@ -68,6 +76,34 @@ export function documentOperations({ store, producer }: GatewayContext): Operati
         const { documentId, ingestionId, revision, status } = await store.intake.reprocess(scope, id);
         producer.nudge();
         return { status: 202, body: { id: documentId, ingestionId, revision, status } };
+      },
+    }),
+    operation({
+      method: "get",
+      path: "/v1/documents/{id}/access",
+      tag: "access",
+      summary: "Who sees a document",
+      scope: "admin",
+      answers: { 200: { description: "Its list", schema: DocumentAccess } },
+      async handle({ scope, id }) {
+        return { status: 200, body: await store.access.of(scope, id) };
+      },
+    }),
+    operation({
+      method: "post",
+      path: "/v1/documents/{id}/access",
+      tag: "access",
+      summary: "Restrict a document to some, or lift that",
+      description:
+        "It and all that was found in it are found, listed, searched, streamed and downloaded by those on the list and by owners; to everybody else it is not there. `subjects: null` lifts it. Who is not on the list they make does not see it any more.",
+      scope: "admin",
+      body: RestrictDocument,
+      example: { subjects: [{ kind: "user", id: "6f1c1f3a-6f0a-4a56-8a3c-2f5b3f0c9a11" }] },
+      idempotency: "repeat",
+      answers: { 200: { description: "Its list", schema: DocumentAccess } },
+      problems: ["document_is_child", "subject_unknown"],
+      async handle({ scope, id, body }) {
+        return { status: 200, body: await store.access.restrict(scope, id, body.subjects) };
       },
     }),
     operation({
