@@ -33,6 +33,7 @@ export interface Described {
   parameters: { name: string; in: string; required?: boolean; schema: Schema }[];
   requestBody?: { content: Record<string, Content> };
   responses: Record<string, unknown>;
+  "x-scope"?: string;
 }
 export interface ApiDocument {
   paths: Record<string, Record<string, Omit<Described, "method" | "path">>>;
