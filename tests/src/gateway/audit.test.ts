@@ -123,12 +123,12 @@ it("holds every change of keys and members, whoever made it", async () => {
   const { organizationId } = tenant.scope;
   const user = "33333333-3333-4333-8333-333333333333";
   await g.pipeline.store.tenancy.setMember(organizationId, user, "viewer");
-  await g.pipeline.supabase.exec(`update sluice.memberships set role = 'owner' where user_id = '${user}'`);
+  await g.pipeline.supabase.exec(`update sluice.memberships set role = 'member' where user_id = '${user}'`);
   await g.pipeline.supabase.exec(`delete from sluice.memberships where user_id = '${user}'`);
   const changes = (await entries(tenant)).filter(({ actor }) => actor.kind === "database");
   expect(changes).toMatchObject([
     { action: "memberships.delete", resource: { ids: [user] } },
-    { action: "memberships.update", detail: { role: "owner" } },
+    { action: "memberships.update", detail: { role: "member" } },
     { action: "memberships.insert", detail: { role: "viewer" } },
     { action: "api_keys.insert", resource: { ids: [tenant.keyId] } },
   ]);
