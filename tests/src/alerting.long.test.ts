@@ -209,6 +209,13 @@ beforeAll(async () => {
     "--cluster.listen-address=",
     `--web.listen-address=127.0.0.1:${alertmanagerPort}`,
   ]);
+  for (const url of [prometheus, `http://127.0.0.1:${alertmanagerPort}`])
+    await until(() =>
+      fetch(`${url}/-/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
   void load();
 });
 afterAll(async () => {
