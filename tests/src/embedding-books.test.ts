@@ -283,7 +283,12 @@ describe("a budget", () => {
     const { organizationId } = scope;
     const requests = Array.from({ length: 20 }, () => randomUUID());
     const reserve = (request: string, ttlMs = 60_000) =>
-      pipeline.store.vectors.reserve(request, model, [{ organizationId, inputs: 1, tokens: 10 }], ttlMs);
+      pipeline.store.vectors.reserve(
+        request,
+        model,
+        [{ organizationId, inputs: 1, tokens: 10, savedInputs: 0, savedTokens: 0 }],
+        ttlMs,
+      );
     const answers = await Promise.all(requests.map((request) => reserve(request)));
     const taken = requests.filter((_, i) => answers[i]?.length === 0);
     expect(taken).toHaveLength(6);
@@ -299,7 +304,12 @@ describe("a budget", () => {
   it("counts as paid for what an embedder that died had under way", async () => {
     const scope = await pipeline.organization();
     const { organizationId } = scope;
-    await pipeline.store.vectors.reserve(randomUUID(), model, [{ organizationId, inputs: 3, tokens: 30 }], 1);
+    await pipeline.store.vectors.reserve(
+      randomUUID(),
+      model,
+      [{ organizationId, inputs: 3, tokens: 30, savedInputs: 2, savedTokens: 20 }],
+      1,
+    );
     // By the supervisor.
     await until(async () => (await usage(scope)).presumedTokens === 30);
     expect(await usage(scope)).toMatchObject({ tokens: 30, inputs: 3, budget: { reservedTokens: 0 } });

@@ -12,7 +12,9 @@ import { createPipeline, type Pipeline } from "./support/pipeline.js";
 // The rate that embedders share through Redis.
 
 const organizationId = "8f3c7a52-6c1e-4d0b-9b5e-2f1f4d6a7c88";
-const share = (tokens = 1, id = organizationId) => [{ organizationId: id, inputs: 1, tokens }];
+const share = (tokens = 1, id = organizationId) => [
+  { organizationId: id, inputs: 1, tokens, savedInputs: 0, savedTokens: 0 },
+];
 
 describe("a shared rate", () => {
   let redis: TestRedis;

@@ -79,6 +79,9 @@ create table sluice.reservations (
   model text not null,
   inputs integer not null,
   tokens bigint not null,
+  -- Of the same text twice in one request, which is sent once.
+  saved_inputs integer not null default 0,
+  saved_tokens bigint not null default 0,
   usd numeric not null,
   expires_at timestamptz not null,
   primary key (request_id, organization_id)
@@ -185,7 +188,7 @@ declare
   s record;
   b budgets;
 begin
-  for s in select * from jsonb_to_recordset(p_shares) as x("organizationId" uuid, inputs integer, tokens bigint) order by 1 loop
+  for s in select * from jsonb_to_recordset(p_shares) as x("organizationId" uuid, inputs integer, tokens bigint, "savedInputs" integer, "savedTokens" bigint) order by 1 loop
     -- The lock lets those who ask at the same moment see each other's reservations.
     select * into b from budgets where organization_id = s."organizationId" for update;
     if found and sluice.exhausted(b) then
@@ -195,8 +198,8 @@ begin
         perform sluice.audit(b.organization_id, '{"kind": "system"}', 'budget.exhausted', 'budget', '{}', 'allowed');
       end if;
     else
-      insert into reservations (request_id, organization_id, provider, model, inputs, tokens, usd, expires_at)
-      values (p_request, s."organizationId", p_provider, p_model, s.inputs, s.tokens,
+      insert into reservations (request_id, organization_id, provider, model, inputs, tokens, saved_inputs, saved_tokens, usd, expires_at)
+      values (p_request, s."organizationId", p_provider, p_model, s.inputs, s.tokens, coalesce(s."savedInputs", 0), coalesce(s."savedTokens", 0),
         coalesce(sluice.price_of(s."organizationId", p_provider, p_model, now()) * s.tokens / 1000000, 0), now() + make_interval(secs => p_ttl_ms / 1000.0));
     end if;
   end loop;
@@ -222,7 +225,8 @@ begin
     v_before := v_before + r.tokens;
     v_tokens := case when p_tokens > 0 and v_total > 0 then round(p_tokens::numeric * v_before / v_total)::bigint - v_booked else r.tokens end;
     v_booked := v_booked + v_tokens;
-    v_usd := v_usd + sluice.book(r.organization_id, r.provider, r.model, r.inputs, v_tokens, p_latency_ms, p_presumed => p_presumed);
+    v_usd := v_usd + sluice.book(r.organization_id, r.provider, r.model, r.inputs, v_tokens, p_latency_ms,
+      case when p_presumed then 0 else r.saved_inputs end, case when p_presumed then 0 else r.saved_tokens end, p_presumed);
     select * into b from budgets where organization_id = r.organization_id;
     if found and b.warned_in is distinct from sluice.this_month() and exists (select from sluice.used(r.organization_id) u
         where u.usd >= b.usd * b.warn_share or u.tokens >= b.tokens * b.warn_share) then

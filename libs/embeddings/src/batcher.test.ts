@@ -51,6 +51,31 @@ describe("gathering texts into requests", () => {
   });
 });
 
+it("sends a text once that is in a request twice, and says to the books what that saves", async () => {
+  const { made, requests } = provider();
+  const reserved: unknown[] = [];
+  const books = {
+    reserve: async (_: string, shares: readonly unknown[]) => {
+      reserved.push(...shares);
+      return new Map();
+    },
+    keep: async () => {},
+    release: async () => {},
+  };
+  const batcher = createBatcher(made, { ...options, books });
+  const other = { text: "same", tokens: 7, organizationId: "p" };
+  await Promise.all([
+    batcher.embed(texts("same", "same", "other")),
+    batcher.embed([other]),
+    batcher.embed(texts("same")),
+  ]);
+  expect(requests).toEqual([["same", "other", "same"]]);
+  expect(reserved).toEqual([
+    { organizationId: "o", inputs: 2, tokens: 2, savedInputs: 2, savedTokens: 2 },
+    { organizationId: "p", inputs: 1, tokens: 7, savedInputs: 0, savedTokens: 0 },
+  ]);
+});
+
 describe("a text that spoils its request", () => {
   it.each([
     ["is refused", () => new SluiceError("embedding_input_refused"), "embedding_input_refused"],

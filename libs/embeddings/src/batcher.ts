@@ -55,12 +55,27 @@ const textFaults: readonly ErrorCode[] = [
 /** Whether a request failed on one of its texts, rather than for its provider or the limits. */
 export const isTextsFault = (code: ErrorCode) => textFaults.includes(code);
 
-/** Shares by organization. */
+/** Shares by organization: what is sent once of each text, and what that saves. */
 function sharesOf(texts: readonly Text[]): Share[] {
   const shares = new Map<string, Share>();
-  for (const { organizationId, tokens } of texts) {
-    const share = shares.get(organizationId) ?? { organizationId, inputs: 0, tokens: 0 };
-    shares.set(organizationId, { organizationId, inputs: share.inputs + 1, tokens: share.tokens + tokens });
+  const sent = new Set(distinct(texts).once);
+  for (const text of texts) {
+    const { organizationId, tokens } = text;
+    const share = shares.get(organizationId) ?? {
+      organizationId,
+      inputs: 0,
+      tokens: 0,
+      savedInputs: 0,
+      savedTokens: 0,
+    };
+    if (sent.has(text)) {
+      share.inputs += 1;
+      share.tokens += tokens;
+    } else {
+      share.savedInputs += 1;
+      share.savedTokens += tokens;
+    }
+    shares.set(organizationId, share);
   }
   return [...shares.values()];
 }
@@ -156,7 +171,7 @@ export function createBatcher<T extends Text>(
 
   /** What of a batch may be sent now. */
   async function admit(request: string, batch: Waiting<T>[]): Promise<Waiting<T>[]> {
-    const shares = (of: Waiting<T>[]) => sharesOf(distinct(of.map((each) => each.item)).once);
+    const shares = (of: Waiting<T>[]) => sharesOf(of.map((each) => each.item));
     let left = batch;
     if (governor !== undefined)
       while (left.length > 0) {

@@ -5,6 +5,9 @@ export interface Share {
   organizationId: string;
   inputs: number;
   tokens: number;
+  /** Of the same text twice in it, which is sent once. */
+  savedInputs: number;
+  savedTokens: number;
 }
 
 /** By the minute; none where there is no limit, or none is known. */

@@ -35,7 +35,13 @@ export function createVectors(rpc: Rpc) {
     reserve(
       request: string,
       model: { provider: string; name: string },
-      shares: readonly { organizationId: string; inputs: number; tokens: number }[],
+      shares: readonly {
+        organizationId: string;
+        inputs: number;
+        tokens: number;
+        savedInputs: number;
+        savedTokens: number;
+      }[],
       ttlMs: number,
     ): Promise<{ organizationId: string; isFirst: boolean }[]> {
       return rpc.call(
