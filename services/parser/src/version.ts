@@ -1,2 +1,2 @@
 /** Raised whenever the same file would be read differently: documents can then be reprocessed by it. */
-export const parserVersion = "8";
+export const parserVersion = "9";

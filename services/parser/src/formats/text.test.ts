@@ -81,6 +81,21 @@ describe("text", () => {
     expect((await parseBytes(Buffer.from(hex, "hex"))).text).toBe(expected);
   });
 
+  const names = "Jürgen Müller, Zoë Brontë, Søren Ångström";
+  const utf8 = Buffer.from(names);
+  test.each([
+    ["a byte of another encoding", Buffer.concat([utf8, Buffer.from([0x20, 0xe9])]), `${names} \ufffd`],
+    ["a bit that flipped", Buffer.concat([Buffer.from([0xf4]), utf8.subarray(1)]), `\ufffd${names.slice(1)}`],
+    ["its end in the middle of a character", Buffer.from(`${names} é`).subarray(0, -1), `${names} \ufffd`],
+    [
+      "such a byte far behind",
+      Buffer.concat([Buffer.from(`${names}\n`.repeat(3_000)), Buffer.from([0xe9])]),
+      `${`${names}\n`.repeat(3_000)}\ufffd`,
+    ],
+  ])("in UTF-8 stays that with %s", async (_damage, bytes, expected) => {
+    expect((await parseBytes(bytes)).text.split(/\s+/)).toEqual(expected.split(/\s+/));
+  });
+
   test("keeps lines and columns, whatever the line ends are", async () => {
     expect((await parseBytes("a  b\r\n\tc\rd\n")).text).toBe("a  b\n\tc\nd");
   });

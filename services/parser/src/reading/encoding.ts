@@ -38,8 +38,23 @@ function isEscaped(sample: Uint8Array): boolean {
   return text.includes("\x1b$B") || text.includes("\x1b$@");
 }
 
+/** So many characters of several bytes to each that is broken prove UTF-8 that was damaged; one where that is declared, too. */
+const soundToBroken = 4;
+
+/** UTF-8 of which some bytes were lost or changed: characters of several bytes hardly ever come about by chance. */
+function isDamagedUtf8(sample: Uint8Array, isDeclared: boolean): boolean {
+  let [sound, broken] = [0, 0];
+  // The last may be cut by the sample's end.
+  const text = new TextDecoder("utf-8").decode(sample, { stream: true });
+  for (const character of text)
+    if (character === "\ufffd") broken += 1;
+    else if (character >= "\u0080") sound += 1;
+  return isDeclared ? sound > 0 && sound >= broken : sound >= Math.max(2, broken * soundToBroken);
+}
+
 function chosenEncoding(sample: Uint8Array, declared?: string | null): string {
   const label = declared?.trim().toLowerCase();
+  if (isDamagedUtf8(sample, label !== undefined && /utf-?8$/.test(label))) return "utf-8";
   const guessed = guess(withoutTags(sample));
   // A file that says it is UTF-8 or ASCII and is not was made by Western software, nearly always.
   if (!label || /^(utf-?8|us-ascii|ascii|utf-?16.*|x-user-defined)$/.test(label) || !isKnown(label)) return guessed;
