@@ -125,8 +125,6 @@ const refill: Record<string, (side: Side) => Promise<unknown>> = {
   "DELETE /v1/documents/{id}": addDocument,
   // Who restricts a document does not see it any more, nor what follows.
   "POST /v1/documents/{id}/access": addDocument,
-  "GET /v1/documents/{id}/access": addDocument,
-  "GET /v1/documents/{id}": addDocument,
   "DELETE /v1/api-keys/{id}": addKey,
   "POST /v1/members/{id}": addMember,
   "DELETE /v1/members/{id}": addMember,
@@ -218,9 +216,15 @@ async function check(operation: Described, side: Side, other: Side, request: Wir
   return status;
 }
 
-const isShort = ({ reached, ok }: { reached: number; ok: number }) => reached < 100 || ok === 0;
-/** Passwords and tokens that are right don't come about by chance. */
-const isJudged = ({ path }: Described) => !path.startsWith("/v1/auth/") && path !== "/v1/invitations/accept";
+interface Count {
+  reached: number;
+  ok: number;
+  statuses: Record<number, number>;
+}
+const isShort = ({ reached, ok }: Count) => reached < 100 || ok === 0;
+/** Passwords, tokens and the paths of what was uploaded don't come about by chance. */
+const isJudged = ({ path }: Described) =>
+  !path.startsWith("/v1/auth/") && !["/v1/invitations/accept", "/v1/batches/{id}/documents"].includes(path);
 
 it(`answers ${wanted} requests made from its own description: no failure of its own, nothing of another organization, no hang`, async () => {
   const [one, two] = sides as [Side, Side];
@@ -235,12 +239,18 @@ it(`answers ${wanted} requests made from its own description: no failure of its 
   await addDocument(bystander);
   const ofBystander = await belongings(bystander);
 
-  const counts: Record<string, { reached: number; ok: number }> = {};
+  const counts: Record<string, Count> = {};
   for (const operation of operations) {
     const name = `${operation.method} ${operation.path}`;
-    const count = { reached: 0, ok: 0 };
+    const count: Count = { reached: 0, ok: 0, statuses: {} };
     counts[name] = count;
     const resource = resourceOf(operation);
+    // What the calls before did to the last ones is not these calls' matter: they have whole documents to read.
+    if (operation.method === "GET" && operation.path.startsWith("/v1/documents/{id}"))
+      for (const each of sides) {
+        for (let i = 0; i < 3; i++) await addDocument(each);
+        await g.pipeline.drain(each.tenant.scope);
+      }
     const turns: [Side, Side][] = [
       [one, two],
       [two, one],
@@ -262,6 +272,7 @@ it(`answers ${wanted} requests made from its own description: no failure of its 
           ? (await g.newPerson("owner", mine.tenant.scope.organizationId)).as.headers
           : { "x-api-key": mine.tenant.key };
       const status = await check(operation, mine, theirs, make(credential));
+      count.statuses[status] = (count.statuses[status] ?? 0) + 1;
       if (!before.has(status)) count.reached += 1;
       if (status >= 200 && status < 300) count.ok += 1;
     });
