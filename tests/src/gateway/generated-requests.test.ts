@@ -12,7 +12,7 @@ import {
 } from "../support/openapi-requests.js";
 import { createGatewayFixture, type GatewayFixture, type Tenant } from "./support.js";
 
-/** `.ci/run` sends twenty thousand; `npm test` a sample, the same one each time. */
+/** `.ci/run` sends five thousand; `npm test` a sample, the same one each time. */
 const wanted = Number(process.env.SLUICE_REQUESTS ?? 300);
 const seed = Number(process.env.SLUICE_SEED ?? 20_260_101);
 const isLong = wanted >= 10_000;
